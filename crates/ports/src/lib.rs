@@ -1,0 +1,35 @@
+//! What the services need from the outside, as small traits named by who needs them.
+//!
+//! Every trait has a conformance suite in `testkit`, and every adapter passes it. All of them are used behind
+//! `Arc<dyn …>`: beside a disk or a network the indirection is noise.
+//!
+//! | trait | needed by | embedded | distributed |
+//! |---|---|---|---|
+//! | [`clock::Clock`], [`clock::Random`] | everyone | operating system | operating system |
+//! | [`queue::Publish`], [`queue::Consume`], [`queue::Depths`], [`queue::Parked`] | all services | adapter-sqlite | adapter-amqp |
+//! | [`claims::Claims`] | ingest | adapter-memory | adapter-redis |
+//! | [`access::Tokens`], [`access::Spaces`] | ingest, control | adapter-sqlite | adapter-postgres |
+//! | [`subscriptions::Subscriptions`] | dispatcher | adapter-sqlite | adapter-redis |
+//! | [`progress::Marks`], [`progress::Progresses`] | dispatcher | adapter-memory, adapter-sqlite | adapter-redis, adapter-postgres |
+//! | [`windows::Windows`] | dispatcher | adapter-memory | adapter-redis |
+//! | [`limits::Rates`], [`limits::Breakers`] | dispatcher | adapter-memory | adapter-redis |
+//! | [`sender::Sender`] | dispatcher, control | adapter-http | adapter-http |
+//! | [`secrets::Secrets`] | dispatcher, control | vault | vault |
+//! | [`bodies::Bodies`] | ingest, dispatcher, control | adapter-sqlite | adapter-postgres |
+//! | [`log::LogWrite`], [`log::Retention`], [`log::LogRead`] | log-writer, jobs, control | adapter-sqlite | adapter-postgres |
+//! | [`registry::Registry`], [`registry::Disable`] | control, dispatcher | adapter-sqlite | adapter-postgres |
+
+pub mod access;
+pub mod bodies;
+pub mod claims;
+pub mod clock;
+pub mod error;
+pub mod limits;
+pub mod log;
+pub mod progress;
+pub mod queue;
+pub mod registry;
+pub mod secrets;
+pub mod sender;
+pub mod subscriptions;
+pub mod windows;

@@ -1,0 +1,162 @@
+//! The log: events, deliveries and calls, kept by day.
+
+use async_trait::async_trait;
+use postrider_domain::call::CallRecord;
+use postrider_domain::delivery::{DeliveryId, DeliveryRef, DeliveryState};
+use postrider_domain::event::Event;
+use postrider_domain::id::{CallId, EnvironmentId, EventId, SpaceId, WebhookId};
+use postrider_domain::record::{Decision, Record};
+use postrider_domain::timestamp::{Day, Timestamp};
+
+use crate::error::PortResult;
+
+/// A record that cannot be stored however often it is tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Poisoned {
+    /// Its place in the batch.
+    pub index: usize,
+    /// Why.
+    pub reason: String,
+}
+
+/// The write side.
+#[async_trait]
+pub trait LogWrite: Send + Sync {
+    /// Stores a batch in one transaction, idempotently, in any order of arrival: an event and a call once, a delivery as
+    /// far as it has come. The poisoned ones are left out and named; all others are durable.
+    async fn write(&self, batch: &[Record]) -> PortResult<Vec<Poisoned>>;
+}
+
+/// What retention removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Rows of every kind together.
+    pub rows: u64,
+    /// Whether there is more to remove: call again.
+    pub more: bool,
+}
+
+/// Forgetting.
+#[async_trait]
+pub trait Retention: Send + Sync {
+    /// Removes a bounded part of what belongs to days before `before`. A delivery that is still pending stays, with its
+    /// event and body.
+    async fn remove_before(&self, before: Day) -> PortResult<Removed>;
+}
+
+/// A delivery as listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryRow {
+    /// Its id.
+    pub id: DeliveryId,
+    /// The event, type and action, resource, webhook and generation.
+    pub delivery: DeliveryRef,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// Attempts whose outcome is known.
+    pub attempt: u32,
+    /// When the next attempt is due.
+    pub next_at: Option<Timestamp>,
+    /// Why it ended without a call, in words.
+    pub reason: Option<String>,
+    /// By which delivery it was superseded.
+    pub superseded_by: Option<DeliveryId>,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// An event with what became of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventRow {
+    /// The event, complete.
+    pub event: Event,
+    /// Why each webhook did or did not get it.
+    pub decisions: Vec<Decision>,
+    /// Webhooks that did not match and are not listed.
+    pub unlisted: u32,
+    /// Its deliveries, all generations.
+    pub deliveries: Vec<DeliveryRow>,
+}
+
+/// Which calls or deliveries to list. Newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogQuery {
+    /// Only of this webhook.
+    pub webhook: Option<WebhookId>,
+    /// Only in this environment.
+    pub environment: Option<EnvironmentId>,
+    /// Only of this event.
+    pub event: Option<EventId>,
+    /// Only of events of this type.
+    pub event_type: Option<String>,
+    /// Only of events with this action.
+    pub action: Option<String>,
+    /// Deliveries: only in this state. Calls: only those after which the delivery stood so.
+    pub state: Option<DeliveryState>,
+    /// From this instant on.
+    pub from: Option<Timestamp>,
+    /// Before this instant.
+    pub to: Option<Timestamp>,
+    /// What the page before ended with.
+    pub cursor: Option<Cursor>,
+    /// Leave out this many (with a cursor: 0).
+    pub skip: usize,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// Where a page ended: rows strictly older (in this order) follow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// The instant of the last row.
+    pub at: Timestamp,
+    /// Its id.
+    pub id: uuid::Uuid,
+}
+
+/// A page of rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<Cursor>,
+    /// How many there are in all, exact up to [`EXACT_TOTAL`].
+    pub total: usize,
+}
+
+/// Totals are counted up to here, then capped and marked (DESIGN §5).
+pub const EXACT_TOTAL: usize = 10_000;
+
+/// How many deliveries stand in each state, over everything the log holds of a space (of all spaces for `None`);
+/// generation 0 only, so that it can be compared with events × matched webhooks.
+pub type StateCounts = Vec<(DeliveryState, u64)>;
+
+/// The read side.
+#[async_trait]
+pub trait LogRead: Send + Sync {
+    /// An event with everything it caused.
+    async fn event(&self, space: &SpaceId, id: &EventId) -> PortResult<Option<EventRow>>;
+
+    /// Calls, newest first (by start).
+    async fn calls(&self, space: &SpaceId, query: &LogQuery) -> PortResult<Page<CallRecord>>;
+
+    /// One call.
+    async fn call(&self, space: &SpaceId, id: CallId) -> PortResult<Option<CallRecord>>;
+
+    /// Deliveries, last changed first.
+    async fn deliveries(&self, space: &SpaceId, query: &LogQuery) -> PortResult<Page<DeliveryRow>>;
+
+    /// Opens the next generation of a delivery as pending and returns it; `None` when the event or webhook has none yet.
+    /// Two callers at the same instant get two generations.
+    async fn open_generation(
+        &self,
+        space: &SpaceId,
+        event: &EventId,
+        webhook: &WebhookId,
+        now: Timestamp,
+    ) -> PortResult<Option<DeliveryRow>>;
+
+    /// The balance of states.
+    async fn balance(&self, space: Option<&SpaceId>) -> PortResult<StateCounts>;
+}

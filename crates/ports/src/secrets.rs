@@ -1,0 +1,60 @@
+//! Opening and sealing secrets.
+
+use postrider_domain::id::SpaceId;
+use postrider_domain::secret::{OpenedSecrets, Sealed};
+use postrider_domain::timestamp::Timestamp;
+use postrider_domain::webhook::{HeaderValue, Webhook, WebhookAction};
+
+use crate::error::PortResult;
+
+/// Where a secret belongs. It is bound to its place: moved elsewhere, it does not open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The space.
+    pub space: &'a SpaceId,
+    /// What holds it: a webhook's id, a source's, `space`.
+    pub owner: &'a str,
+    /// Which of the holder's secrets (`signing`, `basic_auth`, `header`).
+    pub field: &'a str,
+}
+
+/// The field of a webhook's signing secrets.
+pub const SIGNING: &str = "signing";
+/// The field of a webhook's basic-auth password.
+pub const BASIC_AUTH: &str = "basic_auth";
+/// The field of a webhook's secret header values.
+pub const HEADER: &str = "header";
+
+/// The key ring. Synchronous: it is arithmetic, not I/O.
+pub trait Secrets: Send + Sync {
+    /// Seals a text for its place.
+    fn seal(&self, place: Place<'_>, secret: &str) -> PortResult<Sealed>;
+
+    /// Opens it; a permanent error names the missing key or says that it was tampered with, never the secret.
+    fn open(&self, place: Place<'_>, sealed: &Sealed) -> PortResult<String>;
+}
+
+/// Opens everything that a request of this webhook, made now, needs.
+pub fn open_webhook(secrets: &dyn Secrets, webhook: &Webhook, now: Timestamp) -> PortResult<OpenedSecrets> {
+    let place = |field| Place { space: &webhook.space, owner: webhook.id.as_str(), field };
+    let mut opened = OpenedSecrets::default();
+    for sealed in webhook.signing_at(now) {
+        opened.signing.push(secrets.open(place(SIGNING), sealed)?);
+    }
+    let WebhookAction::Http(target) = &webhook.action;
+    if let Some(auth) = &target.basic_auth {
+        opened.basic_password = Some(secrets.open(place(BASIC_AUTH), &auth.password)?);
+    }
+    for header in &target.headers {
+        let value = match &header.value {
+            HeaderValue::Plain(value) => value.clone(),
+            HeaderValue::Secret(sealed) => {
+                let value = secrets.open(place(HEADER), sealed)?;
+                opened.secret_headers.push(value.clone());
+                value
+            }
+        };
+        opened.headers.push((header.name.clone(), value));
+    }
+    Ok(opened)
+}
