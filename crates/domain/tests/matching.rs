@@ -1,0 +1,196 @@
+//! Which webhook gets which event, and what is said of it.
+
+use postrider_domain::event::{Actor, EventHead, Resource};
+use postrider_domain::filter::{Condition, Filter, FilterPath};
+use postrider_domain::id::{EnvironmentId, EventId, Scope, SpaceId, WebhookId};
+use postrider_domain::matching::{Rule, Verdict, decide, needs_content};
+use postrider_domain::timestamp::Timestamp;
+use postrider_domain::topic::{Action, ActionPattern, EventType, TopicPattern};
+use postrider_domain::trigger::{Limits, Trigger};
+use postrider_domain::webhook::{
+    Audit, Disabled, DisabledBy, HttpTarget, Method, Status, Topic, Wants, Webhook, WebhookAction,
+};
+
+fn head(topic: &str) -> EventHead {
+    let (event_type, action) = topic.split_once('.').expect("a dot");
+    let now = Timestamp::from_unix_ms(0);
+    EventHead {
+        id: EventId::new("e").expect("id"),
+        scope: Scope { space: SpaceId::new("s").expect("id"), environment: EnvironmentId::master() },
+        event_type: EventType::new(event_type).expect("type"),
+        action: Action::new(action).expect("action"),
+        occurred_at: now,
+        accepted_at: now,
+        resource: Resource {
+            id: "42".into(),
+            content_type: Some("blogPost".into()),
+            state: Some("draft".into()),
+            ..Resource::default()
+        },
+        actor: Some(Actor { id: "u1".into(), kind: None }),
+        workflow: None,
+        branch: None,
+        cause: None,
+    }
+}
+
+fn webhook(wants: Wants) -> Webhook {
+    let now = Timestamp::from_unix_ms(0);
+    Webhook {
+        id: WebhookId::new("w").expect("id"),
+        space: SpaceId::new("s").expect("id"),
+        name: "w".into(),
+        status: Status::Active,
+        wants,
+        action: WebhookAction::Http(HttpTarget {
+            url: "https://example.com/".into(),
+            method: Method::Post,
+            headers: vec![],
+            basic_auth: None,
+        }),
+        dialect: "native".into(),
+        signing: vec![],
+        retry: None,
+        timeout: None,
+        coalesce: postrider_domain::coalesce::CoalesceSetting::default(),
+        rate_limit: None,
+        version: 0,
+        audit: Audit { created_at: now, created_by: "t".into(), updated_at: now, updated_by: "t".into() },
+    }
+}
+
+fn topics(given: &[&str]) -> Vec<Topic> {
+    let topic =
+        |text: &&str| Topic { given: (*text).into(), pattern: TopicPattern::parse(text).expect("a topic") };
+    given.iter().map(topic).collect()
+}
+
+fn trigger(event_type: &str, actions: &[&str], content_types: &[&str], entities: &[&str]) -> Trigger {
+    let owned = |list: &[&str]| list.iter().map(|one| (*one).to_owned()).collect();
+    Trigger {
+        event_type: Some(EventType::new(event_type).expect("type")),
+        actions: actions.iter().map(|one| ActionPattern::parse(one).expect("action")).collect(),
+        limits: Limits { content_types: owned(content_types), entities: owned(entities) },
+    }
+}
+
+fn verdict(wants: Wants, topic: &str) -> Verdict {
+    decide(&webhook(wants), &head(topic))
+}
+
+#[test]
+fn the_list_of_the_contentful_document_takes_what_it_says() {
+    let wants = || Wants { topics: topics(&["*.publish", "Asset.delete", "Entry.*"]), ..Wants::default() };
+    for taken in ["Asset.publish", "Whatever.publish", "Asset.delete", "Entry.create", "Entry.auto_save"] {
+        assert!(verdict(wants(), taken).matched, "{taken}");
+    }
+    for left in ["Asset.create", "ContentType.delete", "Asset.publish.fail"] {
+        assert!(!verdict(wants(), left).matched, "{left}");
+    }
+}
+
+#[test]
+fn the_verdict_names_the_topic_that_decided() {
+    let yes =
+        verdict(Wants { topics: topics(&["Asset.*", "Entry.publish"]), ..Wants::default() }, "Entry.publish");
+    assert_eq!((yes.matched, yes.rule, yes.detail.as_str()), (true, Rule::Topic, "topics[1] Entry.publish"));
+    let no = verdict(Wants { topics: topics(&["Asset.*"]), ..Wants::default() }, "Entry.publish");
+    assert_eq!((no.matched, no.rule), (false, Rule::Topic));
+    assert!(no.detail.contains("Entry.publish"), "{}", no.detail);
+}
+
+#[test]
+fn triggers_or_kinds_and_ids_or() {
+    let wants = || Wants {
+        triggers: vec![
+            trigger("Entry", &["publish"], &["page", "blogPost"], &["41", "42"]),
+            trigger("Asset", &[], &[], &[]),
+        ],
+        ..Wants::default()
+    };
+    assert!(verdict(wants(), "Entry.publish").matched);
+    assert!(verdict(wants(), "Asset.anything").matched);
+    assert!(!verdict(wants(), "Entry.delete").matched);
+    let other_type =
+        Wants { triggers: vec![trigger("Entry", &["publish"], &["page"], &["42"])], ..Wants::default() };
+    let no = verdict(other_type, "Entry.publish");
+    assert_eq!((no.matched, no.rule), (false, Rule::Trigger));
+    assert!(no.detail.contains("blogPost"), "{}", no.detail);
+    let other_id = Wants { triggers: vec![trigger("Entry", &["publish"], &[], &["7"])], ..Wants::default() };
+    assert!(verdict(other_id, "Entry.publish").detail.contains("42"));
+}
+
+#[test]
+fn limits_of_the_webhook_hold_for_every_topic() {
+    let limits = Limits { content_types: vec!["page".into()], entities: vec![] };
+    let no = verdict(Wants { topics: topics(&["*.*"]), limits, ..Wants::default() }, "Entry.publish");
+    assert_eq!((no.matched, no.rule), (false, Rule::Limit));
+}
+
+#[test]
+fn an_event_without_a_content_type_is_outside_every_content_type_limit() {
+    let mut asset = head("Asset.publish");
+    asset.resource.content_type = None;
+    let limits = Limits { content_types: vec!["page".into()], entities: vec![] };
+    let hook = webhook(Wants { topics: topics(&["*.*"]), limits, ..Wants::default() });
+    assert!(!decide(&hook, &asset).matched);
+}
+
+#[test]
+fn filters_all_hold_and_an_absent_path_is_false_negated_or_not() {
+    let filter = |path, condition, negated| Filter { path, condition, negated };
+    let equals = |text: &str| Condition::Equals(text.into());
+    let passes = |one: &Filter| one.passes(&head("Entry.publish"));
+    assert!(passes(&filter(FilterPath::Id, equals("42"), false)));
+    assert!(!passes(&filter(FilterPath::Id, equals("42"), true)));
+    assert!(passes(&filter(
+        FilterPath::ContentType,
+        Condition::In(vec!["a".into(), "blogPost".into()]),
+        false
+    )));
+    assert!(passes(&filter(FilterPath::Environment, Condition::matches("^mas").expect("regex"), false)));
+    assert!(passes(&filter(FilterPath::UpdatedBy, equals("u1"), false)));
+    for negated in [false, true] {
+        assert!(!passes(&filter(FilterPath::DeletedBy, equals("u1"), negated)), "absent, negated {negated}");
+    }
+    assert!(filter(FilterPath::DeletedBy, equals("u1"), false).passes(&head("Entry.delete")));
+    let wants = Wants {
+        topics: topics(&["*.*"]),
+        filters: vec![
+            filter(FilterPath::Id, equals("42"), false),
+            filter(FilterPath::Id, equals("7"), false),
+        ],
+        ..Wants::default()
+    };
+    let no = verdict(wants, "Entry.publish");
+    assert_eq!((no.rule, no.detail.as_str()), (Rule::Filter, "filters[1] on sys.id is false"));
+}
+
+#[test]
+fn a_regular_expression_that_is_malformed_or_huge_is_refused_with_its_text() {
+    let error = Condition::matches("(").expect_err("malformed");
+    assert!(error.to_string().contains("\"(\""), "{error}");
+    assert!(Condition::matches(r"\w{1000}{1000}").is_err());
+    let error = FilterPath::parse("sys.nowhere").expect_err("unknown");
+    assert!(error.to_string().contains("sys.contentType.sys.id"), "{error}");
+    assert_eq!(FilterPath::parse("sys.updated.sys.id"), Ok(FilterPath::UpdatedBy));
+}
+
+#[test]
+fn states_and_disabled_webhooks_decide_too() {
+    let wants = Wants { topics: topics(&["*.*"]), states: vec!["published".into()], ..Wants::default() };
+    assert_eq!(verdict(wants, "Entry.save").rule, Rule::State);
+    let mut off = webhook(Wants { topics: topics(&["*.*"]), ..Wants::default() });
+    let at = Timestamp::from_unix_ms(0);
+    off.status = Status::Disabled(Disabled { at, by: DisabledBy::Gone, reason: "answered 410".into() });
+    let no = decide(&off, &head("Entry.save"));
+    assert_eq!(no.rule, Rule::Disabled);
+    assert!(no.detail.contains("answered 410"), "{}", no.detail);
+}
+
+#[test]
+fn only_changed_fields_need_the_content() {
+    let plain = Wants { topics: topics(&["*.*"]), ..Wants::default() };
+    assert!(!needs_content(&webhook(plain.clone())));
+    assert!(needs_content(&webhook(Wants { changed_fields: vec!["title".into()], ..plain })));
+}
