@@ -1,0 +1,42 @@
+//! The project's own tasks: `cargo xtask <task>`. Without a task it lists them.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "tasks speak to the terminal")]
+
+mod counts;
+mod stage;
+mod test;
+mod tools;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask test           everything a change must pass; ends with the line `N passed, N failed`
+cargo xtask test --full    the same and the security advisories (needs network access to github.com)
+cargo xtask advisories     only the security advisories of all dependencies (needs the same)";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments.as_slice() {
+        ["test"] => test::run(root(), false),
+        ["test", "--full"] => test::run(root(), true),
+        ["advisories"] => test::advisories(root()),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The top folder of the repository.
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}

@@ -1,0 +1,90 @@
+//! What the tasks need on the machine beside cargo, and how they get it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail, ensure};
+
+use crate::stage;
+
+/// A command that the tests need, and the Debian package that brings it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tool {
+    pub(crate) command: &'static str,
+    pub(crate) package: &'static str,
+}
+
+/// All of them. A test that needs another program adds it here, so that a fresh machine gets it.
+pub(crate) const TOOLS: [Tool; 1] = [
+    // SQLite and aws-lc are C.
+    Tool { command: "cc", package: "build-essential" },
+];
+
+/// The pinned release of cargo-deny. With debug code it is installed in half the time and still checks in a second.
+const DENY: [&str; 6] = ["install", "cargo-deny", "--version", "0.20.2", "--locked", "--debug"];
+
+/// Installs what is missing of `tools` with apt-get. Does nothing, and needs no rights, when nothing is missing.
+///
+/// # Errors
+/// When something is missing and cannot be installed; says what to do by hand.
+pub(crate) fn ensure_installed(tools: &[Tool], folder: &Path) -> Result<()> {
+    let missing = missing(tools, &search_path());
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
+    let commands: Vec<&str> = missing.iter().map(|tool| tool.command).collect();
+    let by_hand = format!("apt-get install {}", packages.join(" "));
+    let user = Command::new("id").arg("-u").output()?;
+    if user.stdout.trim_ascii() != b"0" {
+        bail!("missing: {}. Only root can install; run `sudo {by_hand}` and try again", commands.join(", "));
+    }
+    let env = [("DEBIAN_FRONTEND", "noninteractive")];
+    let update = stage::run("apt-get update", folder, &env, &["apt-get", "update"])?;
+    ensure!(update.passed, "the package lists could not be fetched; check the network, then run `{by_hand}`");
+    let mut install = vec!["apt-get", "install", "--yes", "--no-install-recommends"];
+    install.extend(&packages);
+    let installed = stage::run(&by_hand, folder, &env, &install)?;
+    ensure!(installed.passed, "`{by_hand}` failed; its output is above");
+    Ok(())
+}
+
+/// Where cargo-deny is, installed under `target/tools` if it is not there yet.
+///
+/// # Errors
+/// When it cannot be installed.
+pub(crate) fn cargo_deny(root: &Path) -> Result<PathBuf> {
+    let tools = root.join("target/tools");
+    let program = tools.join("bin/cargo-deny");
+    if !program.exists() {
+        let tools = tools.to_string_lossy();
+        let command: Vec<&str> = ["cargo"].into_iter().chain(DENY).chain(["--root", &tools]).collect();
+        let installed = stage::run("install cargo-deny (once)", root, &[], &command)?;
+        ensure!(installed.passed, "cargo-deny could not be installed; cargo's output is above");
+    }
+    Ok(program)
+}
+
+/// Those of `tools` that are in none of the folders.
+fn missing(tools: &[Tool], folders: &[PathBuf]) -> Vec<Tool> {
+    let is_there = |tool: &&Tool| folders.iter().any(|folder| folder.join(tool.command).exists());
+    tools.iter().filter(|tool| !is_there(tool)).copied().collect()
+}
+
+#[expect(clippy::disallowed_methods, reason = "PATH is where the system says its programs are")]
+fn search_path() -> Vec<PathBuf> {
+    std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_in_no_folder_is_missing() {
+        let shell = Tool { command: "sh", package: "dash" };
+        let nonsense = Tool { command: "no-such-command", package: "no-such-package" };
+        let missing = missing(&[shell, nonsense], &search_path());
+        assert_eq!(missing.iter().map(|tool| tool.package).collect::<Vec<_>>(), ["no-such-package"]);
+    }
+}

@@ -1,0 +1,3 @@
+//! End-to-end stories over the built binary, and the tests that hold the house together.
+
+pub mod house;
