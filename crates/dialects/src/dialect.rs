@@ -1,0 +1,79 @@
+//! What every dialect can do with an event that leaves.
+
+use std::time::Duration;
+
+use postrider_domain::delivery::DeliveryId;
+use postrider_domain::event::{Event, EventHead};
+use postrider_domain::outcome::{self, Ended, Outcome};
+use postrider_domain::retry::{RetryOn, RetryPolicy};
+use postrider_domain::secret::OpenedSecrets;
+use postrider_domain::timestamp::Timestamp;
+use postrider_domain::topic::{InvalidTopic, TopicPattern};
+use postrider_domain::webhook::Webhook;
+
+use crate::request::{RenderError, Rendered};
+use crate::topics;
+
+/// The deadline of a call where neither webhook nor dialect says otherwise: the lower end of what the Standard
+/// Webhooks specification recommends (15 to 30 s).
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Everything that a request is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Occasion<'a> {
+    /// What happened.
+    pub event: &'a Event,
+    /// Who wants to know.
+    pub webhook: &'a Webhook,
+    /// The webhook's secrets, opened for this request.
+    pub secrets: &'a OpenedSecrets,
+    /// The id of generation 0: the same for every attempt, resend and replay, so that receivers can tell repeats.
+    pub message_id: DeliveryId,
+    /// From 1.
+    pub attempt: u32,
+    /// When the request is made.
+    pub now: Timestamp,
+}
+
+/// How one CMS writes an event as a request.
+pub trait Dialect: Send + Sync {
+    /// The name webhooks choose it by.
+    fn name(&self) -> &'static str;
+
+    /// Whether it has words for this event, else why not in one line for people. What cannot be said is no failure: the
+    /// webhook does not match (rule `notExpressible`).
+    fn expressible(&self, head: &EventHead) -> Result<(), String> {
+        let _ = head;
+        Ok(())
+    }
+
+    /// Writes and signs the request. Fails only on what the webhook's owner must mend.
+    fn write(&self, occasion: &Occasion<'_>) -> Result<Rendered, RenderError>;
+
+    /// How it retries, unless the webhook says.
+    fn default_policy(&self) -> RetryPolicy {
+        RetryPolicy::default()
+    }
+
+    /// One deadline over resolve, connect, headers and body, unless the webhook says.
+    fn default_timeout(&self) -> Duration {
+        DEFAULT_TIMEOUT
+    }
+
+    /// Whether its requests are always signed: a webhook made without a secret gets a fresh one
+    /// ([`crate::standard_webhooks::secret_from`] makes it from random bytes).
+    fn needs_secret(&self) -> bool {
+        false
+    }
+
+    /// What a topic means, in Postrider's words (`Entry.publish`) or in those of any dialect (`content.published`). Most
+    /// mean one pattern, some several: keep one `Topic` for each, all with the same `given`, and show each `given` once.
+    fn topics(&self, given: &str) -> Result<Vec<TopicPattern>, InvalidTopic> {
+        topics::understand(given)
+    }
+
+    /// What an answer means for the delivery.
+    fn judge(&self, ended: &Ended, on: &RetryOn) -> Outcome {
+        outcome::judge(ended, on)
+    }
+}

@@ -1,0 +1,61 @@
+//! How each CMS speaks: native payloads to events, events to signed requests.
+//!
+//! One file per dialect. Everything here is a pure function of its arguments: no I/O, no clock, no randomness.
+//!
+//! - [`native`]: Postrider's own JSON, in and out.
+//! - [`standard_webhooks`]: the Standard Webhooks specification, out.
+//! - [`cometcms`]: CometCMS, in and out.
+//! - [`cloudevents`]: CloudEvents 1.0, in.
+//! - [`dialect`]: what every outgoing dialect can do; [`topics`]: topics in the words of each CMS.
+//! - [`request`]: what all outgoing requests share; [`mask`]: what of them may be recorded.
+//! - [`read_error`]: why a payload was refused.
+
+pub mod cloudevents;
+pub mod cometcms;
+pub mod dialect;
+pub mod mask;
+pub mod native;
+pub mod read_error;
+pub mod request;
+pub mod standard_webhooks;
+pub mod topics;
+
+mod escape;
+mod fields;
+mod hash;
+mod percent;
+
+pub use dialect::{Dialect, Occasion};
+pub use read_error::{ReadError, ReadErrors};
+pub use request::{RenderError, Rendered};
+
+/// The dialects that events can leave in, the default first.
+const DIALECTS: [&dyn Dialect; 3] =
+    [&native::Native, &standard_webhooks::StandardWebhooks, &cometcms::CometCms];
+
+/// Their names, in the same order.
+const NAMES: [&str; 3] = [native::NAME, standard_webhooks::NAME, cometcms::NAME];
+
+/// The dialect of this name.
+pub fn dialect(name: &str) -> Option<&'static dyn Dialect> {
+    DIALECTS.into_iter().find(|dialect| dialect.name() == name)
+}
+
+/// Every dialect that events can leave in, the default (`native`) first.
+pub fn names() -> &'static [&'static str] {
+    &NAMES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_leads_to_its_dialect_and_no_other_does() {
+        for name in names() {
+            assert_eq!(dialect(name).map(Dialect::name), Some(*name));
+        }
+        assert!(dialect("esperanto").is_none());
+        assert_eq!(names().first(), Some(&"native"));
+    }
+}
