@@ -1,0 +1,130 @@
+//! A webhook as somebody asks for it: texts that are not checked yet. Absent is `None` or empty.
+
+use std::time::Duration;
+
+use postrider_domain::coalesce::CoalesceSetting;
+use postrider_domain::retry::{RetryOn, Schedule};
+use postrider_domain::webhook::RateLimit;
+
+use crate::error::FieldFault;
+
+/// Everything a webhook is asked to be. An update replaces everything, but secrets that are not given again stay.
+#[derive(Clone, Default)]
+pub struct WebhookDraft {
+    /// For people, 1 to 256 characters.
+    pub name: Option<String>,
+    /// Where it calls.
+    pub url: Option<String>,
+    /// POST unless given.
+    pub method: Option<String>,
+    /// `None` is active, on update too (Contentful's rule).
+    pub active: Option<bool>,
+    /// `None` differs from empty only in what the fault says.
+    pub topics: Option<Vec<String>>,
+    /// Topics with their own limits.
+    pub triggers: Vec<TriggerDraft>,
+    /// Limits every topic and trigger.
+    pub content_types: Vec<String>,
+    /// Limits every topic and trigger.
+    pub entities: Vec<String>,
+    /// All must pass.
+    pub filters: Vec<FilterDraft>,
+    /// Only events that changed one of these.
+    pub changed_fields: Vec<String>,
+    /// Only resources in one of these states.
+    pub states: Vec<String>,
+    /// Sent with every call.
+    pub headers: Vec<HeaderDraft>,
+    /// Basic authentication; `None` is none.
+    pub basic_username: Option<String>,
+    /// Kept on update when only the user name is given.
+    pub basic_password: Option<String>,
+    /// How the request is written; `native` unless given.
+    pub dialect: Option<String>,
+    /// How it is signed.
+    pub signing: SigningDraft,
+    /// `None` leaves it to the dialect.
+    pub retry: Option<RetryDraft>,
+    /// `None` leaves it to the dialect.
+    pub timeout: Option<Duration>,
+    /// What is coalesced.
+    pub coalesce: CoalesceSetting,
+    /// How fast it may be called.
+    pub rate_limit: Option<RateLimit>,
+    /// What whoever read this draft found wrong already; reported together with what is found here.
+    pub faults: Vec<FieldFault>,
+}
+
+/// A trigger as asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TriggerDraft {
+    /// `None` or `*` is any.
+    pub event_type: Option<String>,
+    /// Empty is any.
+    pub actions: Vec<String>,
+    /// Limits.
+    pub content_types: Vec<String>,
+    /// Limits.
+    pub entities: Vec<String>,
+}
+
+/// A filter as asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilterDraft {
+    /// Where to look (`sys.id`, …).
+    pub path: String,
+    /// What must hold there.
+    pub condition: ConditionDraft,
+    /// Must not hold.
+    pub negated: bool,
+}
+
+/// A condition as asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConditionDraft {
+    /// The value is this.
+    Equals(String),
+    /// The value is one of these.
+    In(Vec<String>),
+    /// The value matches this regular expression.
+    Regexp(String),
+}
+
+/// A header as asked for.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HeaderDraft {
+    /// Its name.
+    pub name: String,
+    /// `None` keeps the value that a secret header has.
+    pub value: Option<String>,
+    /// Never shown again.
+    pub secret: bool,
+}
+
+/// What is asked about signing.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum SigningDraft {
+    /// Nothing: a new webhook gets a secret if its dialect needs one, an old one keeps what it has.
+    #[default]
+    Unsaid,
+    /// No signature.
+    Off,
+    /// Signed, with the secret it has, else with a new one drawn here.
+    On,
+    /// Signed with this secret from now on.
+    With(String),
+}
+
+/// A retry policy as asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RetryDraft {
+    /// One of the named ones.
+    Named(String),
+    /// Its own.
+    Own {
+        /// The delays.
+        schedule: Schedule,
+        /// Which failures are retried.
+        on: RetryOn,
+    },
+}

@@ -1,0 +1,102 @@
+//! Why a use-case was refused, in words that let a person mend it.
+
+use postrider_domain::token::Permission;
+use postrider_ports::error::PortError;
+use thiserror::Error;
+
+/// Longest excerpt of a given value that a fault repeats, in characters.
+const EXCERPT: usize = 80;
+
+/// What a use-case answers.
+pub type ControlResult<T> = Result<T, ControlError>;
+
+/// Why a use-case was refused.
+#[derive(Debug, Error)]
+pub enum ControlError {
+    /// There is no such thing, or none that this token may know of.
+    #[error("{0}")]
+    NotFound(String),
+    /// The token may not do this.
+    #[error("this token lacks the permission {permission}; use a token whose role includes it")]
+    Denied {
+        /// Which it lacks.
+        permission: Permission,
+    },
+    /// What was given cannot be taken; every fault of it.
+    #[error("{} cannot be taken: {}", count(.0), listed(.0))]
+    Invalid(Vec<FieldFault>),
+    /// Somebody else changed it in the meantime.
+    #[error(
+        "it is at version {current}, not {given}; read it again, apply your change to that, and send it with version {current}"
+    )]
+    VersionMismatch {
+        /// The version it has.
+        current: u64,
+        /// The version that was expected.
+        given: u64,
+    },
+    /// It cannot be done as things stand.
+    #[error("{0}")]
+    Conflict(String),
+    /// A part of the system did not answer as it must.
+    #[error(transparent)]
+    Unavailable(#[from] PortError),
+}
+
+/// One field that cannot be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldFault {
+    /// Where: `headers[2].key`.
+    pub path: String,
+    /// Which kind of fault, stable: `required`, `type`, `size`, `range`, `format`, `in`, `taken`, `unknown`, …
+    pub name: &'static str,
+    /// What is wrong.
+    pub problem: String,
+    /// What would be right.
+    pub fix: String,
+    /// What was given, shortened; never of a secret field.
+    pub value: Option<String>,
+}
+
+impl FieldFault {
+    /// A fault of the field at `path`.
+    pub fn new(
+        path: impl Into<String>,
+        name: &'static str,
+        problem: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        Self { path: path.into(), name, problem: problem.into(), fix: fix.into(), value: None }
+    }
+
+    /// Repeats what was given, shortened to 80 characters. Not for secrets.
+    #[must_use]
+    pub fn given(mut self, value: &str) -> Self {
+        self.value = Some(value.chars().take(EXCERPT).collect());
+        self
+    }
+}
+
+impl ControlError {
+    /// A single fault.
+    pub(crate) fn fault(fault: FieldFault) -> Self {
+        Self::Invalid(vec![fault])
+    }
+
+    /// There is no such thing.
+    pub(crate) fn missing(what: &str, id: impl std::fmt::Display) -> Self {
+        Self::NotFound(format!("there is no {what} {id} here"))
+    }
+}
+
+fn count(faults: &[FieldFault]) -> String {
+    match faults.len() {
+        1 => "1 field".to_owned(),
+        many => format!("{many} fields"),
+    }
+}
+
+fn listed(faults: &[FieldFault]) -> String {
+    let one = |fault: &FieldFault| format!("{}: {} ({})", fault.path, fault.problem, fault.fix);
+    faults.iter().map(one).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,289 @@
+//! Checks where and how a webhook calls: URL, method, headers, basic authentication.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use postrider_dialects::RenderError;
+use postrider_dialects::request::check_header;
+use postrider_domain::id::{SpaceId, WebhookId};
+use postrider_domain::secret::Sealed;
+use postrider_domain::webhook::{BasicAuth, CustomHeader, HeaderValue, HttpTarget, Method, PlainHttp};
+use postrider_ports::error::PortResult;
+use postrider_ports::secrets::{BASIC_AUTH, HEADER, Place, Secrets};
+use url::{Host, Url};
+
+use crate::draft::{HeaderDraft, WebhookDraft};
+use crate::error::FieldFault;
+
+/// Longest URL in bytes: what every proxy and server passes.
+const LONGEST_URL: usize = 2048;
+/// Most custom headers.
+const MOST_HEADERS: usize = 50;
+/// Longest header value in bytes: half of the 8 KiB that common servers give the whole request head.
+const LONGEST_HEADER_VALUE: usize = 4096;
+/// Shortest secret value: what is recorded is searched for secrets, and shorter ones would be found everywhere.
+const SHORTEST_SECRET: usize = 4;
+/// Longest user name or password in characters.
+const LONGEST_CREDENTIAL: usize = 256;
+
+/// Seals the secrets of one webhook for their places.
+pub(crate) struct Sealer<'a> {
+    pub(crate) secrets: &'a dyn Secrets,
+    pub(crate) space: &'a SpaceId,
+    pub(crate) webhook: &'a WebhookId,
+}
+
+impl Sealer<'_> {
+    pub(crate) fn seal(&self, field: &str, secret: &str) -> PortResult<Sealed> {
+        self.secrets.seal(Place { space: self.space, owner: self.webhook.as_str(), field }, secret)
+    }
+}
+
+/// Everything that decides about a target, besides what is asked for.
+pub(crate) struct Setting<'a> {
+    pub(crate) before: Option<&'a HttpTarget>,
+    pub(crate) sealer: &'a Sealer<'a>,
+    pub(crate) plain_http: PlainHttp,
+}
+
+/// The target that is asked for. With faults, the answer is not to be used.
+pub(crate) fn target(
+    draft: &WebhookDraft,
+    setting: &Setting<'_>,
+    faults: &mut Vec<FieldFault>,
+) -> PortResult<HttpTarget> {
+    Ok(HttpTarget {
+        url: url(draft.url.as_deref(), setting.plain_http, faults),
+        method: method(draft.method.as_deref(), faults),
+        headers: headers(&draft.headers, setting, faults)?,
+        basic_auth: basic_auth(draft, setting, faults)?,
+    })
+}
+
+fn url(given: Option<&str>, plain_http: PlainHttp, faults: &mut Vec<FieldFault>) -> String {
+    let Some(given) = given else {
+        faults.push(FieldFault::new("url", "required", "a webhook needs a URL", "give an https:// address"));
+        return String::new();
+    };
+    if let Err(fault) = check_url(given, plain_http) {
+        faults.push(fault);
+    }
+    given.to_owned()
+}
+
+/// Faults do not repeat the URL where it holds credentials.
+fn check_url(given: &str, plain_http: PlainHttp) -> Result<(), FieldFault> {
+    let fault = |name, problem: String, fix: &str| Err(FieldFault::new("url", name, problem, fix));
+    if given.len() > LONGEST_URL {
+        let problem = format!("it has {} bytes", given.len());
+        return fault("size", problem, "a URL has at most 2048 bytes");
+    }
+    // The parser would silently drop or escape these, and what is called would not be what is shown.
+    if given.chars().any(|character| character.is_control() || character == ' ') {
+        return fault(
+            "format",
+            "it contains a space, line break or control character".into(),
+            "percent-encode it",
+        );
+    }
+    let parsed = match Url::parse(given) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            return Err(FieldFault::new(
+                "url",
+                "format",
+                format!("it is no URL: {error}"),
+                "write https://host/path",
+            )
+            .given(given.split('@').next_back().unwrap_or_default()));
+        }
+    };
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return fault(
+            "userinfo",
+            "it carries a user name or password".into(),
+            "give them as httpBasicUsername and httpBasicPassword, which are stored sealed",
+        );
+    }
+    match parsed.scheme() {
+        "https" => Ok(()),
+        "http" if plain_http_allowed(&parsed, plain_http) => Ok(()),
+        "http" => Err(FieldFault::new(
+            "url",
+            "protocol",
+            format!("plain http to {} is not allowed", parsed.host_str().unwrap_or_default()),
+            "use https://, or have the operator set outbound.plain_http to loopback or always",
+        )
+        .given(given)),
+        other => Err(FieldFault::new(
+            "url",
+            "protocol",
+            format!("{other}: is not called"),
+            "write https://host/path",
+        )
+        .given(given)),
+    }
+}
+
+fn plain_http_allowed(url: &Url, plain_http: PlainHttp) -> bool {
+    match plain_http {
+        PlainHttp::Never => false,
+        PlainHttp::Always => true,
+        PlainHttp::Loopback => match url.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+            Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+            None => false,
+        },
+    }
+}
+
+fn method(given: Option<&str>, faults: &mut Vec<FieldFault>) -> Method {
+    let Some(given) = given else { return Method::default() };
+    Method::parse(given).unwrap_or_else(|| {
+        let known = Method::ALL.map(Method::as_str).join(", ");
+        faults.push(
+            FieldFault::new(
+                "transformation.method",
+                "in",
+                "it is not a method a webhook may use",
+                format!("use one of {known}"),
+            )
+            .given(given),
+        );
+        Method::default()
+    })
+}
+
+fn headers(
+    drafts: &[HeaderDraft],
+    setting: &Setting<'_>,
+    faults: &mut Vec<FieldFault>,
+) -> PortResult<Vec<CustomHeader>> {
+    if drafts.len() > MOST_HEADERS {
+        let problem = format!("there are {} headers", drafts.len());
+        faults.push(FieldFault::new("headers", "size", problem, format!("at most {MOST_HEADERS} are sent")));
+        return Ok(Vec::new());
+    }
+    let mut taken = BTreeSet::new();
+    let mut headers = Vec::with_capacity(drafts.len());
+    for (at, draft) in drafts.iter().enumerate() {
+        if let Err(fault) = header_name(&format!("headers[{at}].key"), &draft.name, &mut taken) {
+            faults.push(fault);
+        }
+        let path = format!("headers[{at}].value");
+        match header_value(path, draft, setting)? {
+            Ok(value) => headers.push(CustomHeader { name: draft.name.clone(), value }),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    Ok(headers)
+}
+
+fn header_name(path: &str, name: &str, taken: &mut BTreeSet<String>) -> Result<(), FieldFault> {
+    if let Err(error) = check_header(name, "") {
+        let fix = "use letters, digits and !#$%&'*+-.^_`|~, and no header that belongs to the connection";
+        return Err(FieldFault::new(path, "format", error.to_string(), fix).given(name));
+    }
+    if !taken.insert(name.to_ascii_lowercase()) {
+        let fix = "give it once; upper and lower case are the same";
+        return Err(FieldFault::new(path, "taken", "this header is given twice", fix).given(name));
+    }
+    Ok(())
+}
+
+fn header_value(
+    path: String,
+    draft: &HeaderDraft,
+    setting: &Setting<'_>,
+) -> PortResult<Result<HeaderValue, FieldFault>> {
+    let Some(value) = &draft.value else { return kept_value(path, draft, setting) };
+    let sendable = !matches!(check_header(&draft.name, value), Err(RenderError::HeaderValue(_)));
+    if !sendable || value.len() > LONGEST_HEADER_VALUE {
+        return Ok(Err(FieldFault::new(
+            path,
+            "format",
+            "it is no header value",
+            "use up to 4096 visible ASCII characters, spaces and tabs, no line breaks",
+        )));
+    }
+    if draft.secret && value.len() < SHORTEST_SECRET {
+        let fix = "give at least 4 characters, or leave `secret` out";
+        return Ok(Err(FieldFault::new(path, "size", "so short a secret cannot be hidden in records", fix)));
+    }
+    Ok(Ok(if draft.secret {
+        HeaderValue::Secret(setting.sealer.seal(HEADER, value)?)
+    } else {
+        HeaderValue::Plain(value.clone())
+    }))
+}
+
+fn kept_value(
+    path: String,
+    draft: &HeaderDraft,
+    setting: &Setting<'_>,
+) -> PortResult<Result<HeaderValue, FieldFault>> {
+    let stored = setting.before.and_then(|target| {
+        target.headers.iter().find(|header| header.name.eq_ignore_ascii_case(&draft.name))
+    });
+    Ok(match stored.map(|header| &header.value) {
+        Some(HeaderValue::Secret(sealed)) if draft.secret => Ok(HeaderValue::Secret(sealed.clone())),
+        Some(HeaderValue::Plain(value)) if draft.secret => {
+            Ok(HeaderValue::Secret(setting.sealer.seal(HEADER, value)?))
+        }
+        Some(HeaderValue::Secret(_)) => Err(FieldFault::new(
+            path,
+            "required",
+            "a secret value cannot be shown by leaving `secret` out",
+            "give the value again, or keep `secret: true`",
+        )),
+        _ => Err(FieldFault::new(path, "required", "the header has no value", "give one")),
+    })
+}
+
+fn basic_auth(
+    draft: &WebhookDraft,
+    setting: &Setting<'_>,
+    faults: &mut Vec<FieldFault>,
+) -> PortResult<Option<BasicAuth>> {
+    let Some(username) = draft.basic_username.as_ref().filter(|name| !name.is_empty()) else {
+        if draft.basic_password.is_some() {
+            let fix = "give httpBasicUsername, or leave the password out";
+            faults.push(FieldFault::new(
+                "httpBasicUsername",
+                "required",
+                "there is a password and no user name",
+                fix,
+            ));
+        }
+        return Ok(None);
+    };
+    let fits = |text: &str| text.chars().count() <= LONGEST_CREDENTIAL && !text.chars().any(char::is_control);
+    // The first colon ends the user name on the wire (RFC 7617 §2).
+    if !fits(username) || username.contains(':') {
+        let fix = "use up to 256 characters without colon and control characters";
+        faults
+            .push(FieldFault::new("httpBasicUsername", "format", "it is no user name", fix).given(username));
+    }
+    let stored = setting.before.and_then(|target| target.basic_auth.as_ref());
+    let password = match (&draft.basic_password, stored) {
+        (Some(password), _) if fits(password) => setting.sealer.seal(BASIC_AUTH, password)?,
+        (Some(_), _) => {
+            let fix = "use up to 256 characters without control characters";
+            faults.push(FieldFault::new("httpBasicPassword", "format", "it is no password", fix));
+            return Ok(None);
+        }
+        (None, Some(stored)) => stored.password.clone(),
+        (None, None) => {
+            let fix = "give httpBasicPassword, or leave the user name out";
+            faults.push(FieldFault::new(
+                "httpBasicPassword",
+                "required",
+                "there is a user name and no password",
+                fix,
+            ));
+            return Ok(None);
+        }
+    };
+    Ok(Some(BasicAuth { username: username.clone(), password }))
+}

@@ -1,0 +1,114 @@
+//! Management use-cases, and who may do what. Knows no HTTP: `api` and `console` are routers over [`Control`].
+//!
+//! Every use-case takes the [`Actor`] that asks and checks its permission first, in `access.rs` and nowhere else. What a
+//! person gave wrong is reported all at once, field by field ([`FieldFault`]).
+//!
+//! - [`webhooks`]: making and changing webhooks and their secrets; [`draft`] is what is asked for.
+//! - [`calls`], [`events`], [`resend`]: what became of events, and sending again.
+//! - [`trial`]: one call right now, to see whether a receiver understands.
+//! - [`tokens`], [`spaces`]: who may ask, and about what.
+
+mod access;
+pub mod calls;
+pub mod draft;
+mod error;
+pub mod events;
+mod http_target;
+mod known;
+mod pacing;
+mod random_text;
+pub mod resend;
+mod signing;
+pub mod spaces;
+pub mod tokens;
+pub mod trial;
+mod wanted;
+pub mod webhooks;
+
+use std::sync::Arc;
+
+use postrider_domain::message::DeliverMessage;
+use postrider_domain::timestamp::Timestamp;
+use postrider_domain::webhook::PlainHttp;
+use postrider_ports::access::{Spaces, Tokens};
+use postrider_ports::bodies::Bodies;
+use postrider_ports::clock::{Clock, Random};
+use postrider_ports::log::LogRead;
+use postrider_ports::queue::{Depths, Publish};
+use postrider_ports::registry::Registry;
+use postrider_ports::secrets::Secrets;
+use postrider_ports::sender::Sender;
+
+pub use access::{Actor, Unauthenticated};
+pub use error::{ControlError, ControlResult, FieldFault};
+pub use postrider_ports::access::Space;
+pub use postrider_ports::error::{PortError, PortErrorKind};
+pub use postrider_ports::log::{Cursor, DeliveryRow, EXACT_TOTAL, EventRow, LogQuery, Page};
+pub use postrider_ports::queue::Depth;
+
+/// What an operator decides about management.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whether webhooks may have `http://` targets (`outbound.plain_http`).
+    pub plain_http: PlainHttp,
+    /// How many webhooks a space may have.
+    pub webhooks_per_space: usize,
+}
+
+/// What management works with.
+#[derive(Clone)]
+pub struct Deps {
+    /// The webhooks.
+    pub registry: Arc<dyn Registry>,
+    /// Events, deliveries and calls.
+    pub log: Arc<dyn LogRead>,
+    /// Large contents, for what is sent again.
+    pub bodies: Arc<dyn Bodies>,
+    /// The tokens.
+    pub tokens: Arc<dyn Tokens>,
+    /// The spaces.
+    pub spaces: Arc<dyn Spaces>,
+    /// The key ring.
+    pub secrets: Arc<dyn Secrets>,
+    /// The guarded client, for test calls.
+    pub sender: Arc<dyn Sender>,
+    /// Where deliveries are queued, for what is sent again.
+    pub deliver: Arc<dyn Publish<DeliverMessage>>,
+    /// How much is waiting.
+    pub depths: Arc<dyn Depths>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub random: Arc<dyn Random>,
+}
+
+/// The management use-cases.
+#[derive(Clone)]
+pub struct Control {
+    settings: Settings,
+    deps: Deps,
+}
+
+impl Default for Settings {
+    /// No plain http; 10,000 webhooks, a hundred times what Contentful allows its largest customers.
+    fn default() -> Self {
+        Self { plain_http: PlainHttp::Never, webhooks_per_space: 10_000 }
+    }
+}
+
+impl Control {
+    /// Management over these parts.
+    pub fn new(settings: Settings, deps: Deps) -> Self {
+        Self { settings, deps }
+    }
+
+    /// The present instant, as everything here sees it.
+    pub fn now(&self) -> Timestamp {
+        self.deps.clock.now()
+    }
+
+    /// A fresh id for a request, so that a person can name it in a report.
+    pub fn draw_request_id(&self) -> String {
+        random_text::id(&*self.deps.random)
+    }
+}

@@ -1,0 +1,411 @@
+//! Webhooks: make, show, change, delete, switch on and off, rotate the secret.
+
+use std::time::Duration;
+
+use postrider_dialects::Dialect;
+use postrider_domain::id::{SpaceId, WebhookId};
+use postrider_domain::token::Permission;
+use postrider_domain::webhook::{Audit, Disabled, DisabledBy, Status, Webhook, WebhookAction};
+use postrider_ports::error::PortErrorKind;
+use postrider_ports::registry::Written;
+
+use crate::access::Actor;
+use crate::draft::WebhookDraft;
+use crate::error::{ControlError, ControlResult, FieldFault};
+use crate::http_target::{self, Sealer, Setting};
+use crate::signing::{DEFAULT_OVERLAP, LONGEST_OVERLAP, Signer};
+use crate::wanted::{self, Findings};
+use crate::{Control, pacing, random_text};
+
+/// The dialect of a webhook that names none.
+pub const DEFAULT_DIALECT: &str = postrider_dialects::native::NAME;
+/// Longest name in characters (Contentful's limit).
+const LONGEST_NAME: usize = 256;
+/// How often a change is tried again when somebody else was faster and no version was expected.
+const CHANGE_TRIES: usize = 5;
+
+/// A webhook after it was made or changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SavedWebhook {
+    /// As it stands now.
+    pub webhook: Webhook,
+    /// The signing secret, if one was drawn: shown this once and never again.
+    pub new_secret: Option<Secret>,
+    /// What is odd about it, in words.
+    pub warnings: Vec<String>,
+    /// Whether it was made just now.
+    pub created: bool,
+}
+
+/// A secret to be shown once. Not printed by `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+/// How a signing secret is to be rotated.
+#[derive(Clone, Default)]
+pub struct Rotation {
+    /// The new secret; drawn when absent.
+    pub secret: Option<String>,
+    /// How long the old ones sign beside it: at most 30 days, a day unless given.
+    pub overlap: Option<Duration>,
+}
+
+impl Secret {
+    pub(crate) fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The secret itself.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl Control {
+    /// Makes a webhook under a drawn id. Needs `webhooks:create`.
+    pub async fn create_webhook(
+        &self,
+        actor: &Actor,
+        space: &SpaceId,
+        draft: WebhookDraft,
+    ) -> ControlResult<SavedWebhook> {
+        self.enter(actor, space, Permission::WebhooksCreate).await?;
+        let id = random_text::id(&*self.deps.random);
+        let id = WebhookId::new(&id).map_err(|error| ControlError::Conflict(error.to_string()))?;
+        self.insert_webhook(actor, space, &id, draft).await
+    }
+
+    /// Replaces a webhook, or makes it under this id when there is none and no version above 0 is expected. Needs
+    /// `webhooks:update`, or `webhooks:create` to make one.
+    pub async fn put_webhook(
+        &self,
+        actor: &Actor,
+        space: &SpaceId,
+        id: &WebhookId,
+        draft: WebhookDraft,
+        expected: Option<u64>,
+    ) -> ControlResult<SavedWebhook> {
+        self.look_into(actor, space).await?;
+        if self.deps.registry.get(space, id).await?.is_none() {
+            self.enter(actor, space, Permission::WebhooksCreate).await?;
+            return match expected {
+                None | Some(0) => self.insert_webhook(actor, space, id, draft).await,
+                Some(_) => Err(ControlError::missing("webhook", id)),
+            };
+        }
+        self.enter(actor, space, Permission::WebhooksUpdate).await?;
+        let mut extra = (None, Vec::new());
+        let webhook = self
+            .change(space, id, expected, |before| {
+                let built = self.build(actor, space, id, &draft, Some(before))?;
+                extra = (built.new_secret, built.warnings);
+                Ok(built.webhook)
+            })
+            .await?;
+        Ok(SavedWebhook { webhook, new_secret: extra.0, warnings: extra.1, created: false })
+    }
+
+    /// One webhook. Needs `webhooks:list`.
+    pub async fn webhook(&self, actor: &Actor, space: &SpaceId, id: &WebhookId) -> ControlResult<Webhook> {
+        self.enter(actor, space, Permission::WebhooksList).await?;
+        self.existing(space, id).await
+    }
+
+    /// The webhooks of a space, newest first, and how many there are. Needs `webhooks:list`.
+    pub async fn webhooks(
+        &self,
+        actor: &Actor,
+        space: &SpaceId,
+        skip: usize,
+        limit: usize,
+    ) -> ControlResult<(Vec<Webhook>, usize)> {
+        self.enter(actor, space, Permission::WebhooksList).await?;
+        Ok(self.deps.registry.list(space, skip, limit).await?)
+    }
+
+    /// Deletes a webhook; what is pending for it becomes cancelled. Needs `webhooks:delete`.
+    pub async fn delete_webhook(
+        &self,
+        actor: &Actor,
+        space: &SpaceId,
+        id: &WebhookId,
+        expected: Option<u64>,
+    ) -> ControlResult<()> {
+        self.enter(actor, space, Permission::WebhooksDelete).await?;
+        match self.deps.registry.delete(space, id, expected).await? {
+            Written::Done(_) => Ok(()),
+            Written::Missing => Err(ControlError::missing("webhook", id)),
+            Written::VersionMismatch { current } => {
+                Err(ControlError::VersionMismatch { current, given: expected.unwrap_or(current) })
+            }
+        }
+    }
+
+    /// Switches a webhook on. What was cancelled meanwhile stays so. Needs `webhooks:update`.
+    pub async fn enable_webhook(
+        &self,
+        actor: &Actor,
+        space: &SpaceId,
+        id: &WebhookId,
+        expected: Option<u64>,
+    ) -> ControlResult<Webhook> {
+        self.set_status(actor, space, id, expected, Status::Active).await
+    }
+
+    /// Switches a webhook off. What is pending for it becomes cancelled. Needs `webhooks:update`.
+    pub async fn disable_webhook(
+        &self,
+        actor: &Actor,
+        space: &SpaceId,
+        id: &WebhookId,
+        expected: Option<u64>,
+    ) -> ControlResult<Webhook> {
+        self.set_status(actor, space, id, expected, self.disabled_by(actor)).await
+    }
+
+    /// Gives a webhook a new signing secret; the old ones sign beside it until the overlap is over. Needs
+    /// `webhooks:update`.
+    pub async fn rotate_secret(
+        &self,
+        actor: &Actor,
+        space: &SpaceId,
+        id: &WebhookId,
+        rotation: &Rotation,
+        expected: Option<u64>,
+    ) -> ControlResult<SavedWebhook> {
+        self.enter(actor, space, Permission::WebhooksUpdate).await?;
+        let overlap = rotation.overlap.unwrap_or(DEFAULT_OVERLAP);
+        if overlap > LONGEST_OVERLAP {
+            let problem = format!("{overlap:?} is too long");
+            return Err(ControlError::fault(FieldFault::new(
+                "overlap",
+                "range",
+                problem,
+                "give at most 30 days",
+            )));
+        }
+        let mut drawn = None;
+        let webhook = self
+            .change(space, id, expected, |before| {
+                let sealer = self.sealer(space, id);
+                let signer = self.signer(dialect(&before.dialect)?, &sealer);
+                if let Some(secret) = &rotation.secret {
+                    signer.check(secret, "secret").map_err(ControlError::fault)?;
+                }
+                let signed = signer.rotated(&before.signing, rotation.secret.as_deref(), overlap)?;
+                drawn = signed.drawn;
+                Ok(Webhook { signing: signed.secrets, ..self.next_version(actor, before) })
+            })
+            .await?;
+        Ok(SavedWebhook { webhook, new_secret: drawn.map(Secret), warnings: Vec::new(), created: false })
+    }
+
+    pub(crate) async fn existing(&self, space: &SpaceId, id: &WebhookId) -> ControlResult<Webhook> {
+        let found = self.deps.registry.get(space, id).await?;
+        found.ok_or_else(|| ControlError::missing("webhook", id))
+    }
+
+    async fn insert_webhook(
+        &self,
+        actor: &Actor,
+        space: &SpaceId,
+        id: &WebhookId,
+        draft: WebhookDraft,
+    ) -> ControlResult<SavedWebhook> {
+        let built = self.build(actor, space, id, &draft, None)?;
+        let most = self.settings.webhooks_per_space;
+        if self.deps.registry.list(space, 0, 1).await?.1 >= most {
+            return Err(ControlError::Conflict(format!(
+                "the space has {most} webhooks, as many as it may have; delete one first"
+            )));
+        }
+        self.deps.registry.create(&built.webhook).await.map_err(|error| match error.kind {
+            PortErrorKind::Conflict => ControlError::Conflict(format!(
+                "a webhook {id} was made at the same moment; read it and send your change again"
+            )),
+            _ => ControlError::Unavailable(error),
+        })?;
+        Ok(built)
+    }
+
+    async fn set_status(
+        &self,
+        actor: &Actor,
+        space: &SpaceId,
+        id: &WebhookId,
+        expected: Option<u64>,
+        status: Status,
+    ) -> ControlResult<Webhook> {
+        self.enter(actor, space, Permission::WebhooksUpdate).await?;
+        self.change(space, id, expected, |before| {
+            let same = before.is_active() == (status == Status::Active);
+            Ok(if same {
+                before.clone()
+            } else {
+                Webhook { status: status.clone(), ..self.next_version(actor, before) }
+            })
+        })
+        .await
+    }
+
+    /// Reads, changes, and writes if nobody was faster; tries again if somebody was and no version was expected. A
+    /// change that leaves the version alone is none.
+    async fn change(
+        &self,
+        space: &SpaceId,
+        id: &WebhookId,
+        expected: Option<u64>,
+        mut change: impl FnMut(&Webhook) -> ControlResult<Webhook> + Send,
+    ) -> ControlResult<Webhook> {
+        for _ in 0..CHANGE_TRIES {
+            let before = self.existing(space, id).await?;
+            if let Some(given) = expected.filter(|given| *given != before.version) {
+                return Err(ControlError::VersionMismatch { current: before.version, given });
+            }
+            let after = change(&before)?;
+            if after.version == before.version {
+                return Ok(before);
+            }
+            match self.deps.registry.update(&after, before.version).await? {
+                Written::Done(webhook) => return Ok(*webhook),
+                Written::Missing => return Err(ControlError::missing("webhook", id)),
+                Written::VersionMismatch { .. } => {}
+            }
+        }
+        Err(ControlError::Conflict(format!(
+            "webhook {id} is being changed by others all the time; try again"
+        )))
+    }
+
+    /// Checks everything and puts the webhook together, sealed.
+    fn build(
+        &self,
+        actor: &Actor,
+        space: &SpaceId,
+        id: &WebhookId,
+        draft: &WebhookDraft,
+        before: Option<&Webhook>,
+    ) -> ControlResult<SavedWebhook> {
+        let mut faults = draft.faults.clone();
+        let mut warnings = Vec::new();
+        let name = name(draft.name.as_deref(), &mut faults);
+        let dialect = chosen_dialect(draft.dialect.as_deref(), &mut faults)?;
+        let wants =
+            wanted::wants(draft, dialect, &mut Findings { faults: &mut faults, warnings: &mut warnings });
+        let sealer = self.sealer(space, id);
+        let target_before = before.map(|webhook| {
+            let WebhookAction::Http(target) = &webhook.action;
+            target
+        });
+        let setting =
+            Setting { before: target_before, sealer: &sealer, plain_http: self.settings.plain_http };
+        let target = http_target::target(draft, &setting, &mut faults)?;
+        let secrets_before = before.map_or(&[][..], |webhook| &webhook.signing);
+        let signed = self.signer(dialect, &sealer).signed(&draft.signing, secrets_before, &mut faults)?;
+        let timeout = pacing::timeout(draft.timeout, &mut faults);
+        let retry = pacing::retry(draft.retry.as_ref(), &mut faults);
+        let coalesce = pacing::coalesce(draft.coalesce, &mut faults);
+        let rate_limit = pacing::rate_limit(draft.rate_limit, &mut faults);
+        if !faults.is_empty() {
+            return Err(ControlError::Invalid(faults));
+        }
+        let (version, audit) = self.stamp(actor, before);
+        let webhook = Webhook {
+            id: id.clone(),
+            space: space.clone(),
+            name,
+            status: self.status(actor, draft.active, before),
+            wants,
+            action: WebhookAction::Http(target),
+            dialect: dialect.name().to_owned(),
+            signing: signed.secrets,
+            retry,
+            timeout,
+            coalesce,
+            rate_limit,
+            version,
+            audit,
+        };
+        let new_secret = signed.drawn.map(Secret);
+        Ok(SavedWebhook { webhook, new_secret, warnings, created: before.is_none() })
+    }
+
+    /// An active flag that says nothing is active (Contentful's rule); a webhook that is off keeps its reason.
+    fn status(&self, actor: &Actor, active: Option<bool>, before: Option<&Webhook>) -> Status {
+        match before.map(|webhook| &webhook.status) {
+            _ if active.unwrap_or(true) => Status::Active,
+            Some(Status::Disabled(disabled)) => Status::Disabled(disabled.clone()),
+            _ => self.disabled_by(actor),
+        }
+    }
+
+    fn disabled_by(&self, actor: &Actor) -> Status {
+        let reason = format!("switched off with the token {}", actor.name);
+        Status::Disabled(Disabled { at: self.now(), by: DisabledBy::User, reason })
+    }
+
+    fn stamp(&self, actor: &Actor, before: Option<&Webhook>) -> (u64, Audit) {
+        let (now, who) = (self.now(), actor.token.to_string());
+        let fresh =
+            Audit { created_at: now, created_by: who.clone(), updated_at: now, updated_by: who.clone() };
+        before.map_or((0, fresh), |webhook| {
+            (webhook.version + 1, Audit { updated_at: now, updated_by: who, ..webhook.audit.clone() })
+        })
+    }
+
+    fn next_version(&self, actor: &Actor, before: &Webhook) -> Webhook {
+        let (version, audit) = self.stamp(actor, Some(before));
+        Webhook { version, audit, ..before.clone() }
+    }
+
+    fn sealer<'a>(&'a self, space: &'a SpaceId, webhook: &'a WebhookId) -> Sealer<'a> {
+        Sealer { secrets: &*self.deps.secrets, space, webhook }
+    }
+
+    fn signer<'a>(&'a self, dialect: &'a dyn Dialect, sealer: &'a Sealer<'a>) -> Signer<'a> {
+        Signer { dialect, sealer, random: &*self.deps.random, now: self.now() }
+    }
+}
+
+fn name(given: Option<&str>, faults: &mut Vec<FieldFault>) -> String {
+    let fault =
+        |kind, problem: &str| FieldFault::new("name", kind, problem, "give 1 to 256 characters on one line");
+    match given {
+        None => faults.push(fault("required", "a webhook needs a name")),
+        Some(text) if text.trim().is_empty() => faults.push(fault("size", "the name is empty")),
+        Some(text) if text.chars().count() > LONGEST_NAME => {
+            faults.push(fault("size", "the name is too long"))
+        }
+        Some(text) if text.chars().any(char::is_control) => {
+            faults.push(fault("format", "the name contains a line break or control character"));
+        }
+        Some(_) => {}
+    }
+    given.unwrap_or_default().to_owned()
+}
+
+fn chosen_dialect(given: Option<&str>, faults: &mut Vec<FieldFault>) -> ControlResult<&'static dyn Dialect> {
+    let name = given.unwrap_or(DEFAULT_DIALECT);
+    if let Some(dialect) = postrider_dialects::dialect(name) {
+        return Ok(dialect);
+    }
+    let fix = format!("use one of {}", postrider_dialects::names().join(", "));
+    faults.push(FieldFault::new("dialect", "in", "there is no such dialect", fix).given(name));
+    // The other fields are still checked, so that all faults come at once.
+    dialect(DEFAULT_DIALECT)
+}
+
+/// The dialect of a stored webhook.
+pub(crate) fn dialect(name: &str) -> ControlResult<&'static dyn Dialect> {
+    postrider_dialects::dialect(name).ok_or_else(|| {
+        ControlError::Conflict(format!(
+            "this version does not speak the dialect {name} of this webhook; change the webhook's dialect"
+        ))
+    })
+}
