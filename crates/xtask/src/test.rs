@@ -13,8 +13,13 @@ type Stage = (&'static str, &'static [(&'static str, &'static str)], &'static [&
 const STAGES: [Stage; 3] = [
     ("format", &[], &["cargo", "fmt", "--all", "--check"]),
     ("lints", &[], &["cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
-    ("documentation", &[("RUSTDOCFLAGS", "-D warnings")], &["cargo", "doc", "--workspace", "--no-deps"]),
+    ("documentation", &[("RUSTDOCFLAGS", "-D warnings")], &DOCUMENTATION),
 ];
+
+/// `--examples` (there are none) makes cargo choose the features that tests need too. With others than the lints had,
+/// tokio and everything above it would be checked a second time.
+const DOCUMENTATION: [&str; 7] =
+    ["cargo", "doc", "--workspace", "--no-deps", "--lib", "--bins", "--examples"];
 
 const TESTS: [&str; 4] = ["cargo", "test", "--workspace", "--no-fail-fast"];
 
