@@ -1,0 +1,4 @@
+//! t
+pub mod config;
+pub mod listen;
+pub mod webhook_flags;

@@ -1,0 +1,163 @@
+//! The flags that describe a webhook, and the JSON they make.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use crate::exit::{Code, Failure};
+
+/// What a webhook is to be. Only what is given is said.
+#[derive(Clone, Args)]
+pub struct Definition {
+    /// The whole definition as JSON; - is standard input. Flags win over it
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// A name for people
+    #[arg(long)]
+    name: Option<String>,
+    /// Where it calls
+    #[arg(long)]
+    url: Option<String>,
+    /// What it wants: Type.action, either side possibly * (repeatable)
+    #[arg(long = "topic", value_name = "TOPIC")]
+    topics: Vec<String>,
+    /// Only these content types (repeatable)
+    #[arg(long = "content-type", value_name = "TYPE")]
+    content_types: Vec<String>,
+    /// Only these resources, by id (repeatable)
+    #[arg(long = "entity", value_name = "ID")]
+    entities: Vec<String>,
+    /// How its requests are written: native, standard-webhooks, cometcms
+    #[arg(long)]
+    dialect: Option<String>,
+    /// The secret that signs its requests; drawn by the server where the dialect needs one
+    #[arg(long, value_name = "SECRET", env = "POSTRIDER_SIGNING_SECRET", hide_env_values = true)]
+    secret: Option<String>,
+    /// POST, PUT, PATCH, GET or DELETE
+    #[arg(long)]
+    method: Option<String>,
+    /// A header of every call (repeatable)
+    #[arg(long = "header", value_name = "NAME=VALUE", value_parser = pair)]
+    headers: Vec<(String, String)>,
+    /// A header whose value is never shown again (repeatable)
+    #[arg(long = "secret-header", value_name = "NAME=VALUE", value_parser = pair)]
+    secret_headers: Vec<(String, String)>,
+    /// How failures are retried: a name (default, standard-webhooks, contentful, datocms, contentstack, none) or delays such as 5s,1m,10m
+    #[arg(long, value_name = "POLICY")]
+    retry: Option<String>,
+    /// One deadline over the whole call
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    timeout: Option<Duration>,
+    /// Events of one window become one call with the newest state: off, or DURATION[:webhook|:resource]
+    #[arg(long, value_name = "RULE")]
+    coalesce: Option<String>,
+    /// Call it, or do not
+    #[arg(long, value_name = "YES")]
+    active: Option<bool>,
+}
+
+impl Definition {
+    /// Lays the file, then the flags, over a definition: a new one, or the one there is.
+    ///
+    /// # Errors
+    /// When the file or a flag cannot be understood.
+    pub fn lay_over(&self, body: &mut Value) -> anyhow::Result<()> {
+        if let Some(file) = &self.file {
+            *body = read(file)?;
+        }
+        let Value::Object(fields) = body else {
+            return Err(Failure::new(Code::Invalid, "a webhook's definition is a JSON object").into());
+        };
+        fields.remove("sys");
+        let texts = [("name", &self.name), ("url", &self.url), ("dialect", &self.dialect)];
+        for (name, text) in texts {
+            set(fields, name, text.as_ref().map(|text| json!(text)));
+        }
+        let lists =
+            [("topics", &self.topics), ("contentTypes", &self.content_types), ("entities", &self.entities)];
+        for (name, list) in lists {
+            set(fields, name, Some(list).filter(|list| !list.is_empty()).map(|list| json!(list)));
+        }
+        set(fields, "active", self.active.map(Value::Bool));
+        set(fields, "signing", self.secret.as_ref().map(|secret| json!({ "secret": secret })));
+        set(fields, "timeout", self.timeout.map(|timeout| json!(timeout.as_secs_f64())));
+        set(fields, "retryPolicy", self.retry.as_deref().map(retry).transpose()?);
+        set(fields, "coalesce", self.coalesce.as_deref().map(coalesce).transpose()?);
+        if let Some(method) = &self.method {
+            let transformation = fields.entry("transformation").or_insert_with(|| json!({}));
+            transformation["method"] = json!(method);
+        }
+        set(fields, "headers", self.headers());
+        Ok(())
+    }
+
+    fn headers(&self) -> Option<Value> {
+        let plain = self.headers.iter().map(|(key, value)| json!({ "key": key, "value": value }));
+        let secret = self
+            .secret_headers
+            .iter()
+            .map(|(key, value)| json!({ "key": key, "value": value, "secret": true }));
+        let headers: Vec<Value> = plain.chain(secret).collect();
+        (!headers.is_empty()).then_some(Value::Array(headers))
+    }
+}
+
+fn set(fields: &mut Map<String, Value>, name: &str, value: Option<Value>) {
+    if let Some(value) = value {
+        fields.insert(name.to_owned(), value);
+    }
+}
+
+fn read(file: &std::path::Path) -> anyhow::Result<Value> {
+    let (name, text) = if file.as_os_str() == "-" {
+        let mut text = String::new();
+        ("standard input".to_owned(), std::io::stdin().read_to_string(&mut text).map(|_| text))
+    } else {
+        (file.display().to_string(), std::fs::read_to_string(file))
+    };
+    let text =
+        text.map_err(|error| Failure::new(Code::Invalid, format!("{name} cannot be read as text: {error}")))?;
+    Ok(serde_json::from_str(&text)
+        .map_err(|error| Failure::new(Code::Invalid, format!("{name} is not JSON: {error}")))?)
+}
+
+/// A named policy, or delays.
+fn retry(text: &str) -> anyhow::Result<Value> {
+    if text.starts_with(|first: char| first.is_ascii_digit()) {
+        let delays =
+            text.split(',').map(|delay| duration("--retry", delay)).collect::<Result<Vec<_>, _>>()?;
+        return Ok(json!({ "schedule": delays.iter().map(Duration::as_secs_f64).collect::<Vec<_>>() }));
+    }
+    Ok(json!({ "name": text }))
+}
+
+/// `off`, `5s`, `5s:webhook`.
+fn coalesce(text: &str) -> anyhow::Result<Value> {
+    if text == "off" {
+        return Ok(Value::Bool(false));
+    }
+    let (window, key) = text.split_once(':').unwrap_or((text, "resource"));
+    Ok(json!({ "window": duration("--coalesce", window)?.as_secs_f64(), "key": key }))
+}
+
+fn duration(flag: &str, text: &str) -> anyhow::Result<Duration> {
+    Ok(humantime::parse_duration(text.trim()).map_err(|error| {
+        Failure::new(Code::Invalid, format!("{flag}: {text:?} is not a duration ({error})"))
+            .next("write 500ms, 5s, 10m, 2h")
+    })?)
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
+    Ok((name.trim().to_owned(), value.to_owned()))
+}
+
+/// Secrets and header values are not shown.
+impl std::fmt::Debug for Definition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Definition({:?})", self.name)
+    }
+}

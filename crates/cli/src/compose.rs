@@ -1,0 +1,5 @@
+//! Which adapter stands behind which port.
+
+pub mod clock;
+pub mod files;
+pub mod random;

@@ -1,0 +1,11 @@
+//! The sections of the configuration: one file each, with its keys, its type and how it is read.
+
+pub mod data;
+pub mod dispatcher;
+pub mod ingest;
+pub mod keys;
+pub mod log;
+pub mod outbound;
+pub mod retention;
+pub mod server;
+pub mod shutdown;
