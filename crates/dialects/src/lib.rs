@@ -20,6 +20,7 @@ pub mod request;
 pub mod standard_webhooks;
 pub mod topics;
 
+mod envelope;
 mod escape;
 mod fields;
 mod hash;

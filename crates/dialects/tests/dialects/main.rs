@@ -1,0 +1,8 @@
+//! What the dialects promise, each as a sentence.
+
+mod cloudevents;
+mod cometcms;
+mod mask;
+mod native;
+mod requests;
+mod samples;
