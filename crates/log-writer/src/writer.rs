@@ -1,0 +1,84 @@
+//! One batch: receive, write, acknowledge.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+use postrider_domain::message::RecordsMessage;
+use postrider_ports::error::{PortError, PortResult};
+use postrider_ports::log::LogWrite;
+use postrider_ports::queue::{Consume, Lease};
+
+use crate::batch::Batch;
+
+/// Takes batches from one consumer.
+pub struct Writer {
+    consumer: Box<dyn Consume<RecordsMessage>>,
+    log: Arc<dyn LogWrite>,
+    max_messages: usize,
+}
+
+/// What one step did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stepped {
+    /// Records that are durable now.
+    pub written: usize,
+    /// Messages put aside because of a record that cannot be stored.
+    pub parked: usize,
+}
+
+impl Writer {
+    /// A writer that takes up to `max_messages` at once.
+    pub fn new(
+        consumer: Box<dyn Consume<RecordsMessage>>,
+        log: Arc<dyn LogWrite>,
+        max_messages: usize,
+    ) -> Self {
+        Self { consumer, log, max_messages: max_messages.max(1) }
+    }
+
+    /// Waits for messages, writes their records in one transaction, then acknowledges. On error every message is
+    /// released and comes again: the records are idempotent.
+    pub async fn step(&mut self) -> PortResult<Stepped> {
+        let received = self.consumer.receive(self.max_messages).await?;
+        let mut batch = Batch::default();
+        let mut leases = Vec::with_capacity(received.len());
+        for message in received {
+            batch.push(message.message.records);
+            leases.push(message.lease);
+        }
+        match self.log.write(batch.records()).await {
+            Ok(poisoned) => {
+                let reasons = batch.reasons(&poisoned);
+                let parked = reasons.iter().flatten().count();
+                settle(leases, reasons).await?;
+                Ok(Stepped { written: batch.records().len() - poisoned.len(), parked })
+            }
+            Err(error) => {
+                give_back(leases, &error).await;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Acknowledges what is stored and parks what cannot be; all at once, so that the queue can group them.
+async fn settle(leases: Vec<Box<dyn Lease>>, reasons: Vec<Option<String>>) -> PortResult<()> {
+    let settling = leases.into_iter().zip(reasons).map(|(lease, reason)| async move {
+        match reason {
+            None => lease.ack().await,
+            // Its healthy records are stored; a redrive stores them again without harm.
+            Some(reason) => lease.park(&reason).await,
+        }
+    });
+    join_all(settling).await.into_iter().collect()
+}
+
+/// A fault of the store does not count against the messages; one that repeats for the same input does.
+async fn give_back(leases: Vec<Box<dyn Lease>>, error: &PortError) {
+    let reason = error.to_string();
+    let returning = leases.into_iter().map(|lease| async {
+        // A lease that cannot be returned now ends with its connection or process: the message comes again either way.
+        let _unheard = if error.is_transient() { lease.release().await } else { lease.reject(&reason).await };
+    });
+    join_all(returning).await;
+}
