@@ -1,0 +1,61 @@
+//! Request bodies: one JSON object, bounded.
+
+use axum::body::to_bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::{Map, Value};
+
+use crate::MEDIA_TYPE;
+use crate::error::ApiError;
+
+/// Longest body: 256 KiB hold a webhook with 1,000 ids in every list.
+const LONGEST: usize = 256 * 1024;
+
+/// A JSON object. No body at all is an empty object.
+#[derive(Debug)]
+pub(crate) struct JsonObject(pub(crate) Map<String, Value>);
+
+impl<S: Send + Sync> FromRequest<S> for JsonObject {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let bytes = to_bytes(body, LONGEST).await.map_err(|_| too_large())?;
+        if bytes.is_empty() {
+            return Ok(Self(Map::new()));
+        }
+        check_media_type(&parts.headers)?;
+        let value = serde_json::from_slice(&bytes).map_err(|error| {
+            ApiError::bad_request(format!("the body is no JSON: {error}; mend it there and send it again"))
+        })?;
+        match value {
+            Value::Object(object) => Ok(Self(object)),
+            _ => Err(ApiError::bad_request("the body is JSON but no object; send {…}")),
+        }
+    }
+}
+
+/// `curl -d` alone sends a form: naming the right type is the whole help its user needs.
+fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(given) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let given = String::from_utf8_lossy(given.as_bytes());
+    let media = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if [MEDIA_TYPE, "application/json"].contains(&media.as_str()) {
+        return Ok(());
+    }
+    let shown: String = given.chars().take(80).collect();
+    Err(ApiError::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "UnsupportedMediaType",
+        format!("the body is {shown}; send JSON with `Content-Type: application/json` or `{MEDIA_TYPE}`"),
+    ))
+}
+
+fn too_large() -> ApiError {
+    ApiError::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "PayloadTooLarge",
+        "the body could not be read or has more than 256 KiB; send less",
+    )
+}

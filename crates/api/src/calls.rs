@@ -1,0 +1,99 @@
+//! `/spaces/{space}/calls…`: every call of a space with everything about it, following new ones, sending again.
+//!
+//! `pages.next` leads to older calls, `pages.newer` to those that ended since: handed back as `cursor` with `wait`, the
+//! answer comes as soon as there is a new call, oldest first.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use postrider_control::calls::{MOST_CALLS, TailCursor};
+use postrider_control::{Actor, Control, LogQuery};
+use postrider_domain::id::SpaceId;
+use serde_json::json;
+
+use crate::answer::{Answer, array};
+use crate::caller::Caller;
+use crate::cursor::Place;
+use crate::error::{ApiError, ApiResult};
+use crate::query::Params;
+use crate::{call_json, delivery_json, links};
+
+/// Calls in one answer unless asked otherwise: they come with their bodies.
+const LISTED: usize = 25;
+
+pub(crate) fn routes() -> Router<Arc<Control>> {
+    Router::new()
+        .route("/spaces/{space}/calls", get(list))
+        .route("/spaces/{space}/calls/{call}", get(show))
+        .route("/spaces/{space}/calls/{call}/resend", post(resend))
+}
+
+async fn list(
+    State(control): State<Arc<Control>>,
+    Caller(actor): Caller,
+    Path(space): Path<String>,
+    params: Params,
+) -> ApiResult<Answer> {
+    let space = links::space(&space)?;
+    let (query, place) = params.log_query(LISTED, MOST_CALLS)?;
+    let wait = params.wait()?;
+    match place {
+        Some(Place::Newer(after)) => follow(&control, &actor, &space, &query, (after, wait)).await,
+        Some(Place::Older(_)) if !wait.is_zero() => {
+            let fix = "use the cursor `pages.newer`, or leave `wait` out";
+            Err(ApiError::bad_query("wait", "older calls do not come by waiting", fix))
+        }
+        None if !wait.is_zero() => {
+            let after = control.tail_from_now();
+            follow(&control, &actor, &space, &query, (after, wait)).await
+        }
+        _ => {
+            let (skip, limit) = (query.skip, query.limit);
+            let page = control.calls(&actor, &space, query).await?;
+            let newer = Place::Newer(control.tail_after(&page.items)).write();
+            let next = page.next.map(|cursor| Place::Older(cursor).write());
+            let mut body =
+                array(page.items.iter().map(call_json::details).collect(), page.total, skip, limit);
+            body["pages"] = json!({"next": next, "newer": newer});
+            Answer::ok(&body)
+        }
+    }
+}
+
+async fn follow(
+    control: &Control,
+    actor: &Actor,
+    space: &SpaceId,
+    query: &LogQuery,
+    (after, wait): (TailCursor, Duration),
+) -> ApiResult<Answer> {
+    let tail = control.tail(actor, space, query, after, wait).await?;
+    let items: Vec<_> = tail.calls.iter().map(call_json::details).collect();
+    let mut body = array(items, tail.calls.len(), 0, MOST_CALLS);
+    body["pages"] = json!({"next": null, "newer": Place::Newer(tail.newer).write()});
+    body["skipped"] = json!(tail.skipped);
+    Answer::ok(&body)
+}
+
+async fn show(
+    State(control): State<Arc<Control>>,
+    Caller(actor): Caller,
+    Path((space, call)): Path<(String, String)>,
+) -> ApiResult<Answer> {
+    let call = control.call(&actor, &links::space(&space)?, links::call(&call)?).await?;
+    Answer::ok(&call_json::details(&call))
+}
+
+/// 202 with the new delivery: it goes out in a moment.
+async fn resend(
+    State(control): State<Arc<Control>>,
+    Caller(actor): Caller,
+    Path((space, call)): Path<(String, String)>,
+) -> ApiResult<Answer> {
+    let delivery = control.resend_call(&actor, &links::space(&space)?, links::call(&call)?).await?;
+    Answer::new(StatusCode::ACCEPTED, &delivery_json::write(&delivery))
+}

@@ -1,0 +1,65 @@
+//! The management API: Contentful's paths, JSON and errors, and our own on top (DESIGN §4.3).
+//!
+//! Nothing is decided here: every route reads what came, asks [`Control`], and writes what it answers. One family of
+//! routes per file.
+//!
+//! | routes | file |
+//! |---|---|
+//! | `/spaces`, `/spaces/{s}`, `/spaces/{s}/environments`, `/spaces/{s}/balance` | `spaces.rs` |
+//! | `/spaces/{s}/webhook_definitions…` | `webhooks.rs` |
+//! | `/spaces/{s}/webhooks/{id}/calls`, `…/health` (Contentful's) | `webhook_calls.rs` |
+//! | `/spaces/{s}/calls…` | `calls.rs` |
+//! | `/spaces/{s}/deliveries` | `deliveries.rs` |
+//! | `/spaces/{s}/events/{id}…`, `/spaces/{s}/environments/{e}/events/{id}…` | `events.rs` |
+//! | `/tokens…` | `tokens.rs` |
+//!
+//! Lists: `skip` and `limit` with `total`, or `cursor` from `pages.next`. Durations are numbers of seconds or texts such
+//! as `"1m 30s"`. Answers carry `X-Contentful-Request-Id`, and errors repeat it as `requestId`.
+
+mod answer;
+mod body;
+mod call_json;
+mod caller;
+mod calls;
+mod cursor;
+mod deliveries;
+mod delivery_json;
+mod duration_json;
+mod error;
+mod event_json;
+mod events;
+mod fields;
+mod finish;
+mod links;
+mod query;
+mod retry_json;
+mod spaces;
+mod tokens;
+mod webhook_calls;
+mod webhook_json;
+mod webhooks;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use postrider_control::Control;
+
+/// The media type of Contentful's management API; what we answer with, and beside `application/json` what we take.
+pub const MEDIA_TYPE: &str = "application/vnd.contentful.management.v1+json";
+
+/// The routes over these use-cases.
+pub fn router(control: Arc<Control>) -> Router {
+    Router::new()
+        .merge(spaces::routes())
+        .merge(webhooks::routes())
+        .merge(webhook_calls::routes())
+        .merge(calls::routes())
+        .merge(deliveries::routes())
+        .merge(events::routes())
+        .merge(tokens::routes())
+        .fallback(finish::no_such_route)
+        .method_not_allowed_fallback(finish::no_such_method)
+        .layer(from_fn_with_state(Arc::clone(&control), finish::finish))
+        .with_state(control)
+}

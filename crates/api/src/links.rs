@@ -1,0 +1,38 @@
+//! Contentful's links, and ids as they stand in paths.
+
+use postrider_domain::id::{CallId, EnvironmentId, EventId, InvalidId, SpaceId, WebhookId};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::error::{ApiError, ApiResult};
+
+/// A link to something else.
+pub(crate) fn link(kind: &str, id: &str) -> Value {
+    json!({"sys": {"type": "Link", "linkType": kind, "id": id}})
+}
+
+/// A text that is no id names nothing that exists.
+fn segment<T>(read: Result<T, InvalidId>) -> ApiResult<T> {
+    read.map_err(|error| ApiError::not_found(error.to_string()))
+}
+
+pub(crate) fn space(text: &str) -> ApiResult<SpaceId> {
+    segment(SpaceId::new(text))
+}
+
+pub(crate) fn environment(text: &str) -> ApiResult<EnvironmentId> {
+    segment(EnvironmentId::new(text))
+}
+
+pub(crate) fn webhook(text: &str) -> ApiResult<WebhookId> {
+    segment(WebhookId::new(text))
+}
+
+pub(crate) fn event(text: &str) -> ApiResult<EventId> {
+    segment(EventId::new(text))
+}
+
+pub(crate) fn call(text: &str) -> ApiResult<CallId> {
+    let id = Uuid::parse_str(text).map_err(|_| ApiError::not_found("a call id is a UUID; this is none"))?;
+    Ok(CallId(id))
+}

@@ -1,0 +1,19 @@
+//! A webhook in JSON: Contentful's definition (`reference`: content-management-api/webhooks), and our own fields.
+//!
+//! | field | form |
+//! |---|---|
+//! | `triggers` | `[{type, actions[], contentTypes[], entities[]}]` |
+//! | `contentTypes`, `entities`, `changedFields`, `states` | lists of texts |
+//! | `dialect` | a name |
+//! | `signing` | `true` or `{}`: signed; `{"secret": …}`: with this one; `false`: not signed. Shown without the secret |
+//! | `retryPolicy` | see `retry_json.rs` |
+//! | `timeout` | duration, 1 to 30 s |
+//! | `coalesce` | `{window, key: "webhook" or "resource"}`, or `false` |
+//! | `rateLimit` | `{calls, per}`; `per` is a second unless given |
+
+mod filter;
+mod read;
+mod write;
+
+pub(crate) use read::read;
+pub(crate) use write::{write, write_saved};
