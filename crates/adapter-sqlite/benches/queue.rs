@@ -1,0 +1,3 @@
+//! How many messages a second the queue takes.
+
+fn main() {}

@@ -1,0 +1,60 @@
+//! Contents too large to travel with a message, by day and hash.
+
+use async_trait::async_trait;
+use postrider_domain::event::{BodyRef, Content};
+use postrider_domain::timestamp::Day;
+use postrider_ports::bodies::Bodies;
+use postrider_ports::error::{PortError, PortResult};
+use postrider_wire::Wire;
+use sha2::{Digest, Sha256};
+use sqlx::Row;
+
+use crate::database::Database;
+use crate::fault::{port_error, undecodable};
+use crate::writer::step;
+
+#[async_trait]
+impl Bodies for Database {
+    async fn put(&self, day: Day, content: &Content) -> PortResult<BodyRef> {
+        let bytes = content.encode();
+        let sha256: [u8; 32] = Sha256::digest(&bytes).into();
+        let length = u32::try_from(bytes.len())
+            .map_err(|_| PortError::permanent(format!("a content of {} bytes is too large", bytes.len())))?;
+        let work = step(move |connection| {
+            Box::pin(async move {
+                sqlx::query(
+                    "INSERT INTO bodies (day, sha256, content) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+                )
+                .bind(day.0)
+                .bind(sha256.as_slice())
+                .bind(bytes)
+                .execute(connection)
+                .await?;
+                Ok(())
+            })
+        });
+        self.shared.writer.single("store a content", work).await?;
+        Ok(BodyRef { day, sha256, length })
+    }
+
+    async fn get(&self, body: &BodyRef) -> PortResult<Content> {
+        let mut reader = self.reader("read a content").await?;
+        let row = sqlx::query("SELECT content FROM bodies WHERE day = ?1 AND sha256 = ?2")
+            .bind(body.day.0)
+            .bind(body.sha256.as_slice())
+            .fetch_optional(&mut *reader)
+            .await
+            .map_err(|error| port_error("read a content", error))?;
+        let Some(row) = row else {
+            return Err(PortError::permanent(format!("the content of {} is gone (retention)", body.day)));
+        };
+        let bytes: &[u8] = row.get("content");
+        let found: [u8; 32] = Sha256::digest(bytes).into();
+        if found != body.sha256 {
+            let what =
+                format!("the stored content of {} no longer has its hash; the file is damaged", body.day);
+            return Err(PortError::permanent(what));
+        }
+        Content::decode(bytes).map_err(|error| undecodable("content", &error))
+    }
+}
