@@ -1,9 +1,9 @@
 //! Lists of calls and deliveries, newest first, page by page.
 //!
 //! Every list is one of a few fixed statements, chosen by the narrowest thing that is asked for, so that each walks one
-//! index from its newest end and reads only the rows it returns. What is not asked for is bound as NULL.
+//! index from its newest end, and reads only the rows it returns, one by one, so that a page of
+//! large calls is never in memory twice. What is not asked for is bound as NULL.
 
-use futures::TryStreamExt;
 use postrider_domain::call::CallRecord;
 use postrider_domain::delivery::DeliveryState;
 use postrider_domain::id::{EnvironmentId, EventId, SpaceId, WebhookId};
@@ -45,9 +45,9 @@ macro_rules! walk {
     };
 }
 
-/// The two statements of a list: its total, and a page of it (?11 rows, leaving out ?12).
+/// The two statements of a list: its total, and the keys of a page (?11 rows, leaving out ?12).
 macro_rules! list {
-    ($table:literal, $index:literal, $at:literal, $along:literal, $columns:literal) => {
+    ($table:literal, $index:literal, $at:literal, $along:literal) => {
         List {
             // 10000 is EXACT_TOTAL.
             count: concat!(
@@ -55,21 +55,14 @@ macro_rules! list {
                 walk!($table, $index, $at, $along),
                 " LIMIT 10000)"
             ),
-            page: concat!(
-                "SELECT ",
-                $columns,
-                " FROM (SELECT seq ",
+            keys: concat!(
+                "SELECT seq, ",
+                $at,
+                " AS at, id ",
                 walk!($table, $index, $at, $along),
                 " ORDER BY ",
                 $at,
-                " DESC, id DESC LIMIT ?11 OFFSET ?12) page",
-                " CROSS JOIN ",
-                $table,
-                " row ON row.seq = page.seq",
-                " LEFT JOIN events e ON e.space = row.space AND e.id = row.event AND e.day = row.day",
-                " ORDER BY row.",
-                $at,
-                " DESC, row.id DESC"
+                " DESC, id DESC LIMIT ?11 OFFSET ?12"
             ),
         }
     };
@@ -77,20 +70,34 @@ macro_rules! list {
 
 macro_rules! calls {
     ($index:literal, $along:literal) => {
-        list!("calls", $index, "started_at", $along, "row.started_at AS at, row.id, row.record")
+        list!("calls", $index, "started_at", $along)
     };
 }
 
 macro_rules! deliveries {
     ($index:literal, $along:literal) => {
-        list!("deliveries", $index, "updated_at", $along, "row.updated_at AS at, row.*, e.head")
+        list!("deliveries", $index, "updated_at", $along)
     };
 }
 
 struct List {
     count: &'static str,
-    page: &'static str,
+    keys: &'static str,
 }
+
+/// How a row is read once its key is known, and what it is.
+struct Reading<T> {
+    row: &'static str,
+    read: fn(&SqliteRow) -> PortResult<T>,
+}
+
+const A_CALL: Reading<CallRecord> =
+    Reading { row: "SELECT record FROM calls WHERE seq = ?1", read: rows::call };
+const A_DELIVERY: Reading<DeliveryRow> = Reading {
+    row: "SELECT d.*, e.head FROM deliveries d \
+          JOIN events e ON e.space = d.space AND e.id = d.event AND e.day = d.day WHERE d.seq = ?1",
+    read: rows::delivery,
+};
 
 const CALLS_OF_EVENT: List = calls!("calls_by_event", "event = ?2 AND (?3 IS NULL OR webhook = ?3)");
 const CALLS_OF_WEBHOOK: List = calls!("calls_by_webhook", "?2 IS NULL AND webhook = ?3");
@@ -114,7 +121,7 @@ pub(super) async fn calls(
         (None, Some(_)) => &CALLS_OF_WEBHOOK,
         (None, None) => &CALLS,
     };
-    page(database, list, space, query, rows::call).await
+    page(database, (list, A_CALL), space, query).await
 }
 
 /// A page of deliveries.
@@ -129,38 +136,47 @@ pub(super) async fn deliveries(
         (None, None, Some(_)) => &DELIVERIES_IN_STATE,
         (None, None, None) => &DELIVERIES,
     };
-    page(database, list, space, query, rows::delivery).await
+    page(database, (list, A_DELIVERY), space, query).await
 }
 
 async fn page<T>(
     database: &Database,
-    list: &List,
+    (list, reading): (&List, Reading<T>),
     space: &SpaceId,
     query: &LogQuery,
-    read: fn(&SqliteRow) -> PortResult<T>,
 ) -> PortResult<Page<T>> {
     let fail = |error| port_error("list the log", error);
     let mut reader = database.reader("list the log").await?;
     let total = total(&mut reader, list, space, query).await.map_err(fail)?;
     let limit = query.limit.min(PAGE_LIMIT);
-    // One row more than asked for tells whether another page follows.
-    let mut found = bind(sqlx::query(list.page), space, query, before(query))
+    // One key more than asked for tells whether another page follows.
+    let keys = bind(sqlx::query(list.keys), space, query, before(query))
         .bind(i64::try_from(limit + 1).unwrap_or(i64::MAX))
         .bind(i64::try_from(query.skip).unwrap_or(i64::MAX))
-        .fetch(&mut *reader);
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(fail)?;
     let mut page = Page { items: Vec::new(), next: None, total };
     let mut last = None;
     let mut bytes = 0;
-    while let Some(row) = found.try_next().await.map_err(fail)? {
-        if page.items.len() >= limit || bytes >= PAGE_BYTES {
+    for (index, key) in keys.iter().enumerate() {
+        if index >= limit || bytes >= PAGE_BYTES {
             page.next = last;
             break;
         }
-        bytes += row.try_get::<&[u8], _>("record").map_or(0, <[u8]>::len);
-        page.items.push(read(&row)?);
+        let row = sqlx::query(reading.row)
+            .bind(rows::get::<i64>(key, "seq")?)
+            .fetch_optional(&mut *reader)
+            .await
+            .map_err(fail)?;
+        // Retention may have removed it since.
+        if let Some(row) = row {
+            bytes += row.try_get::<&[u8], _>("record").map_or(0, <[u8]>::len);
+            page.items.push((reading.read)(&row)?);
+        }
         last = Some(Cursor {
-            at: Timestamp::from_unix_ms(rows::get(&row, "at")?),
-            id: rows::uuid(rows::get(&row, "id")?)?,
+            at: Timestamp::from_unix_ms(rows::get(key, "at")?),
+            id: rows::uuid(rows::get(key, "id")?)?,
         });
     }
     Ok(page)
@@ -203,4 +219,44 @@ fn bind<'q>(statement: Query<'q>, space: &SpaceId, query: &LogQuery, before: (Ti
         .bind(query.event_type.clone())
         .bind(query.action.clone())
         .bind(query.state.map(DeliveryState::as_str).map(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::Settings;
+    use postrider_testkit::ManualClock;
+    use postrider_testkit::builders::space;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn every_list_walks_its_index_in_order_and_sorts_nothing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let clock = Arc::new(ManualClock::new());
+        let (database, driver) = Database::open(&Settings::new(dir.path()), clock).await.expect("opens");
+        let mut reader = database.reader("explain").await.expect("a reader");
+        for (list, index) in [
+            (CALLS, "calls_by_time"),
+            (CALLS_OF_WEBHOOK, "calls_by_webhook"),
+            (DELIVERIES, "deliveries_by_time"),
+            (DELIVERIES_OF_WEBHOOK, "deliveries_by_webhook"),
+            (DELIVERIES_IN_STATE, "deliveries_by_state"),
+        ] {
+            for statement in [list.keys, list.count] {
+                let explained = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+                let query = LogQuery::default();
+                let plan: Vec<String> = bind(sqlx::query(explained), &space("s"), &query, before(&query))
+                    .fetch_all(&mut *reader)
+                    .await
+                    .expect("explained")
+                    .iter()
+                    .map(|row| row.get("detail"))
+                    .collect();
+                let plan = plan.join("; ");
+                assert!(plan.contains(index), "{plan}");
+                assert!(!plan.contains("TEMP B-TREE") && !plan.contains("SCAN calls"), "{plan}");
+            }
+        }
+        drop(driver);
+    }
 }

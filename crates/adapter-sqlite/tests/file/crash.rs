@@ -3,7 +3,9 @@
 use postrider_domain::message::{Lane, Queue};
 use postrider_ports::queue::{Depth, Depths, Publish};
 
-use crate::rig::{Rig, deliver, id_of, outgoing};
+use postrider_testkit::builders::{deliver, outgoing};
+
+use crate::rig::{Rig, event, id_of};
 
 #[tokio::test]
 async fn what_was_handed_out_comes_back_as_redelivered_and_what_was_not_as_it_was() {
@@ -33,7 +35,7 @@ async fn nothing_that_was_answered_is_missing_after_a_crash_at_any_point() {
     for round in 0..20 {
         let id = round.to_string();
         rig.publish(&[&id]).await;
-        rig.database.publish(vec![outgoing(deliver(&id, Lane::Fresh))]).await.expect("published");
+        rig.database.publish(vec![outgoing(deliver(&event(&id).event, &["w1"]))]).await.expect("published");
         let next = rig.after_crash().await;
         let wanted = Depth { ready: round + 1, delayed: 0, leased: 0 };
         assert_eq!(next.database.depth(Queue::Events).await.expect("depth"), wanted);

@@ -4,11 +4,10 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use postrider_adapter_sqlite::{Database, FILE_NAME, OpenError, SCHEMA, Settings};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use sqlx::Connection;
 use tempfile::TempDir;
 
-use crate::rig::{Rig, clock};
+use crate::rig::{Rig, by_hand, clock};
 
 async fn refused(settings: &Settings) -> OpenError {
     match Database::open(settings, clock()).await {
@@ -30,11 +29,6 @@ fn helps(error: &OpenError, dir: &Path, fix: &str) {
 
 async fn closed() -> TempDir {
     Rig::new().await.close().await.0
-}
-
-async fn by_hand(dir: &Path) -> SqliteConnection {
-    let options = SqliteConnectOptions::new().filename(dir.join(FILE_NAME)).create_if_missing(true);
-    options.connect().await.expect("opens")
 }
 
 #[tokio::test]

@@ -8,7 +8,9 @@ use postrider_domain::message::{EventMessage, Lane, Queue, RecordsMessage};
 use postrider_ports::error::PortErrorKind;
 use postrider_ports::queue::{Consume, Consumers, Depth, Depths, Outgoing, Parked, Publish};
 
-use crate::rig::{NOON, Rig, deliver, id_of, large_event, outgoing};
+use postrider_testkit::builders::{deliver, outgoing};
+
+use crate::rig::{NOON, Rig, event, id_of, large_event};
 
 async fn ids(consumer: &mut dyn Consume<EventMessage>, max: usize) -> Vec<String> {
     let mut ids = Vec::new();
@@ -32,7 +34,7 @@ async fn messages_come_in_the_order_they_were_published_even_if_the_clock_goes_b
 async fn what_is_put_off_comes_through_the_late_lane_at_its_instant_and_not_before() {
     let rig = Rig::new().await;
     let due = NOON.plus(Duration::from_secs(5));
-    let put_off = Outgoing { not_before: Some(due), ..outgoing(deliver("a", Lane::Fresh)) };
+    let put_off = Outgoing { not_before: Some(due), ..outgoing(deliver(&event("a").event, &["w1"])) };
     rig.database.publish(vec![put_off]).await.expect("published");
     let late = Queue::Deliver(Lane::Late);
     let depth = rig.database.depth(late).await.expect("depth");

@@ -3,15 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use postrider_adapter_sqlite::{Database, Settings};
-use postrider_domain::event::{Carriage, Carried, Content, EventHead, Resource};
-use postrider_domain::id::{EnvironmentId, EventId, Scope, SpaceId, WebhookId};
-use postrider_domain::json::Json;
-use postrider_domain::message::{DeliverMessage, EventMessage, Lane, Target, TraceContext};
+use postrider_adapter_sqlite::{Database, FILE_NAME, Settings};
+use postrider_domain::message::{DeliverMessage, EventMessage, Lane};
 use postrider_domain::timestamp::Timestamp;
-use postrider_domain::topic::{Action, EventType};
-use postrider_ports::queue::{Consume, Consumers, Outgoing, Publish};
+use postrider_ports::queue::{Consume, Consumers, Publish};
 use postrider_testkit::ManualClock;
+use postrider_testkit::builders::{self, outgoing};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, SqliteConnection};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
@@ -97,56 +96,20 @@ impl Rig {
     }
 }
 
-pub(crate) fn outgoing<M>(message: M) -> Outgoing<M> {
-    Outgoing::now(message, false, TraceContext::default())
-}
-
-pub(crate) fn space() -> SpaceId {
-    SpaceId::new("default").expect("space")
-}
-
-pub(crate) fn webhook_id(id: &str) -> WebhookId {
-    WebhookId::new(id).expect("webhook")
-}
-
-pub(crate) fn head(id: &str) -> EventHead {
-    EventHead {
-        id: EventId::new(id).expect("id"),
-        scope: Scope { space: space(), environment: EnvironmentId::master() },
-        event_type: EventType::new("Entry").expect("type"),
-        action: Action::new("publish").expect("action"),
-        occurred_at: NOON,
-        accepted_at: NOON,
-        resource: Resource { id: "r1".into(), ..Resource::default() },
-        actor: None,
-        workflow: None,
-        branch: None,
-        cause: None,
-    }
-}
-
-pub(crate) fn content(size: usize) -> Content {
-    let data = Json::from_checked(format!("\"{}\"", "x".repeat(size)));
-    Content { data, previous: None, related: None, source: None }
-}
-
-pub(crate) fn carried(id: &str) -> Carried {
-    Carried { head: Arc::new(head(id)), content: Carriage::Inline(Arc::new(content(10))) }
+/// The file of a data directory, past the adapter.
+pub(crate) async fn by_hand(dir: &Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(dir.join(FILE_NAME)).create_if_missing(true);
+    options.connect().await.expect("opens")
 }
 
 pub(crate) fn event(id: &str) -> EventMessage {
-    EventMessage { event: carried(id) }
+    builders::event("Entry.publish").id(id).at(NOON).message()
 }
 
 /// An event of about so many bytes.
 pub(crate) fn large_event(id: &str, size: usize) -> EventMessage {
-    let content = Carriage::Inline(Arc::new(content(size)));
-    EventMessage { event: Carried { head: Arc::new(head(id)), content } }
-}
-
-pub(crate) fn deliver(id: &str, lane: Lane) -> DeliverMessage {
-    let target = Target { webhook: webhook_id("w1"), generation: 0, attempt: 1, window: None };
-    DeliverMessage { event: carried(id), lane, targets: vec![target] }
+    let data = format!("\"{}\"", "x".repeat(size));
+    builders::event("Entry.publish").id(id).at(NOON).data(&data).message()
 }
 
 pub(crate) fn id_of(message: &EventMessage) -> &str {

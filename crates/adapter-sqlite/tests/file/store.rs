@@ -1,20 +1,16 @@
 //! The store's own corners: how far the list of changes reaches, and bodies that are not what they were.
 
-use postrider_adapter_sqlite::FILE_NAME;
-use postrider_domain::coalesce::CoalesceSetting;
 use postrider_domain::id::TokenId;
 use postrider_domain::token::{Grant, Role, Token};
-use postrider_domain::webhook::{
-    Audit, Disabled, DisabledBy, HttpTarget, Method, Status, Wants, Webhook, WebhookAction,
-};
+use postrider_domain::webhook::{Disabled, DisabledBy};
 use postrider_ports::bodies::Bodies;
 use postrider_ports::error::PortErrorKind;
 use postrider_ports::registry::{Disable, Registry};
 use postrider_ports::subscriptions::Subscriptions;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection};
+use postrider_testkit::builders::{SPACE, content, space, webhook, webhook_id};
+use sqlx::Connection;
 
-use crate::rig::{NOON, Rig, content, space, webhook_id};
+use crate::rig::{NOON, Rig, by_hand};
 
 pub(crate) fn token(id: &str) -> Token {
     Token {
@@ -29,51 +25,26 @@ pub(crate) fn token(id: &str) -> Token {
     }
 }
 
-fn webhook(id: &str) -> Webhook {
-    Webhook {
-        id: webhook_id(id),
-        space: space(),
-        name: id.into(),
-        status: Status::Active,
-        wants: Wants::default(),
-        action: WebhookAction::Http(HttpTarget {
-            url: "https://example.org/hook".into(),
-            method: Method::Post,
-            headers: Vec::new(),
-            basic_auth: None,
-        }),
-        dialect: "native".into(),
-        signing: Vec::new(),
-        retry: None,
-        timeout: None,
-        coalesce: CoalesceSetting::AutoSaveOnly,
-        rate_limit: None,
-        version: 0,
-        audit: Audit { created_at: NOON, created_by: "t".into(), updated_at: NOON, updated_by: "t".into() },
-    }
-}
-
 #[tokio::test]
 async fn the_version_goes_on_after_a_restart() {
     let rig = Rig::new().await;
     assert_eq!(rig.database.version().await.expect("version"), 0);
-    rig.database.create(&webhook("w1")).await.expect("created");
-    rig.database.delete(&space(), &webhook_id("w1"), None).await.expect("deleted");
+    rig.database.create(&webhook("w1").build()).await.expect("created");
+    rig.database.delete(&space(SPACE), &webhook_id("w1"), None).await.expect("deleted");
     let rig = rig.reopen().await;
     assert_eq!(rig.database.version().await.expect("version"), 2);
     let changes = rig.database.changes_since(0).await.expect("changes");
     assert_eq!((changes.version, changes.incomplete), (2, false));
-    assert_eq!(changes.changed, [(space(), webhook_id("w1"), None)]);
+    assert_eq!(changes.changed, [(space(SPACE), webhook_id("w1"), None)]);
 }
 
 #[tokio::test]
 async fn whoever_slept_through_more_changes_than_are_kept_loads_everything_again() {
     let rig = Rig::new().await;
-    rig.database.create(&webhook("w1")).await.expect("created");
+    rig.database.create(&webhook("w1").build()).await.expect("created");
     let (dir, clock) = rig.close().await;
     // 10,000 changes by hand instead of through 10,000 synced transactions.
-    let options = SqliteConnectOptions::new().filename(dir.path().join(FILE_NAME));
-    let mut file = options.connect().await.expect("opens");
+    let mut file = by_hand(dir.path()).await;
     sqlx::query(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) \
          INSERT INTO changes (space, webhook) SELECT 'default', 'w1' FROM n",
@@ -85,7 +56,7 @@ async fn whoever_slept_through_more_changes_than_are_kept_loads_everything_again
 
     let rig = Rig::over(dir, clock).await;
     assert!(!rig.database.changes_since(0).await.expect("changes").incomplete, "all are still there");
-    rig.database.create(&webhook("w2")).await.expect("created");
+    rig.database.create(&webhook("w2").build()).await.expect("created");
     let version = rig.database.version().await.expect("version");
     assert_eq!(version, 10_002);
     assert!(rig.database.changes_since(1).await.expect("changes").incomplete);
@@ -98,11 +69,12 @@ async fn whoever_slept_through_more_changes_than_are_kept_loads_everything_again
 #[tokio::test]
 async fn disabling_bumps_the_version_once_and_says_who() {
     let rig = Rig::new().await;
-    rig.database.create(&webhook("w1")).await.expect("created");
+    rig.database.create(&webhook("w1").build()).await.expect("created");
     let why = Disabled { at: NOON, by: DisabledBy::Gone, reason: "410".into() };
-    assert!(rig.database.disable(&space(), &webhook_id("w1"), &why).await.expect("disabled"));
-    assert!(!rig.database.disable(&space(), &webhook_id("w1"), &why).await.expect("asked"));
-    let now = Registry::get(&rig.database, &space(), &webhook_id("w1")).await.expect("read").expect("there");
+    assert!(rig.database.disable(&space(SPACE), &webhook_id("w1"), &why).await.expect("disabled"));
+    assert!(!rig.database.disable(&space(SPACE), &webhook_id("w1"), &why).await.expect("asked"));
+    let now =
+        Registry::get(&rig.database, &space(SPACE), &webhook_id("w1")).await.expect("read").expect("there");
     assert_eq!((now.version, now.audit.updated_by.as_str()), (1, "postrider"));
     assert_eq!(rig.database.version().await.expect("version"), 2);
 }
@@ -110,10 +82,9 @@ async fn disabling_bumps_the_version_once_and_says_who() {
 #[tokio::test]
 async fn a_body_that_no_longer_has_its_hash_is_not_handed_out() {
     let rig = Rig::new().await;
-    let body = rig.database.put(NOON.day(), &content(50_000)).await.expect("stored");
+    let body = rig.database.put(NOON.day(), &content(r#"{"large":true}"#)).await.expect("stored");
     let (dir, clock) = rig.close().await;
-    let options = SqliteConnectOptions::new().filename(dir.path().join(FILE_NAME));
-    let mut file = options.connect().await.expect("opens");
+    let mut file = by_hand(dir.path()).await;
     sqlx::query("UPDATE bodies SET content = x'7b7d'").execute(&mut file).await.expect("changed");
     file.close().await.expect("closed");
     let rig = Rig::over(dir, clock).await;

@@ -8,7 +8,9 @@ use postrider_ports::access::Tokens;
 use postrider_ports::error::PortErrorKind;
 use postrider_ports::queue::{Depths, Publish};
 
-use crate::rig::{Rig, clock, event, id_of, large_event, outgoing};
+use postrider_testkit::builders::outgoing;
+
+use crate::rig::{Rig, clock, event, id_of, large_event};
 use crate::store::token;
 
 #[tokio::test]
