@@ -84,6 +84,11 @@ impl Board {
         Ok(board)
     }
 
+    /// Wakes everybody who waits for messages.
+    fn wake_all(&self) {
+        self.queues.iter().for_each(|line| line.wake.notify_waiters());
+    }
+
     /// The line of a queue.
     pub(crate) fn line(&self, queue: Queue) -> &Line {
         // The codes count from 1.

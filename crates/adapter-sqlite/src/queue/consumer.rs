@@ -40,6 +40,9 @@ impl<M: Stored> Consume<M> for SqliteConsumer<M> {
             let mut woken = std::pin::pin!(line.wake.notified());
             // From here on nothing that becomes ready is missed.
             woken.as_mut().enable();
+            if shared.board.tray.is_closed() {
+                return Err(PortError::transient("could not receive messages: the database is closed"));
+            }
             let next = if line.waiting() == 0 {
                 None
             } else {

@@ -47,7 +47,8 @@ struct Lying {
 /// What the writer took from the tray.
 pub(crate) struct Endings(Vec<Ending>);
 
-/// Closes the tray when it is dropped: what lies there then, and what comes later, is answered with an error.
+/// Closes the tray when it is dropped: what lies there then, and what comes later, is answered with an error, and who
+/// waits for messages is woken to find it closed.
 pub(crate) struct Closing(pub(crate) Arc<Board>);
 
 impl Tray {
@@ -74,6 +75,11 @@ impl Tray {
         self.lock().endings.is_empty()
     }
 
+    /// Whether the driver has ended.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// Takes everything.
     pub(crate) fn take(&self) -> Endings {
         Endings(std::mem::take(&mut self.lock().endings))
@@ -97,6 +103,7 @@ impl Tray {
 impl Drop for Closing {
     fn drop(&mut self) {
         self.0.tray.close();
+        self.0.wake_all();
     }
 }
 
@@ -138,7 +145,7 @@ impl Endings {
         }
         if let Some(back) = self.numbers(|how| how != How::Acked) {
             sqlx::query(
-                "INSERT INTO ready (queue, ready_at, seq) SELECT queue, ready_at, seq FROM leases \
+                "INSERT OR IGNORE INTO ready (queue, ready_at, seq) SELECT queue, ready_at, seq FROM leases \
                  WHERE seq IN (SELECT value FROM json_each(?1))",
             )
             .bind(back)

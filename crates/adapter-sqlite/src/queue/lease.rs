@@ -100,7 +100,7 @@ async fn count_failure(connection: &mut SqliteConnection, seq: i64) -> Result<i6
 
 async fn make_ready(connection: &mut SqliteConnection, seq: i64) -> Result<(), Fault> {
     sqlx::query(
-        "INSERT INTO ready (queue, ready_at, seq) SELECT queue, ready_at, seq FROM leases WHERE seq = ?1",
+        "INSERT OR IGNORE INTO ready (queue, ready_at, seq) SELECT queue, ready_at, seq FROM leases WHERE seq = ?1",
     )
     .bind(seq)
     .execute(connection)

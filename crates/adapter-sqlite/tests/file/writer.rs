@@ -62,13 +62,17 @@ async fn after_closing_everything_fails_at_once_and_nobody_hangs() {
     rig.publish(&["a"]).await;
     let mut received = rig.events().receive(1).await.expect("received");
     let (database, mut consumer) = (rig.database.clone(), rig.events());
+    let waiting = tokio::spawn(async move { consumer.receive(1).await.err() });
+    // One more write goes through while the receiver waits.
+    rig.database.insert(&token("t0")).await.expect("stored");
     let held = rig.close().await;
+    let error = waiting.await.expect("no panic").expect("closed");
+    assert_eq!(error.kind, PortErrorKind::Transient);
     let one = received.remove(0);
     assert_eq!(one.lease.ack().await.expect_err("closed").kind, PortErrorKind::Transient);
     assert!(database.publish(vec![outgoing(event("b"))]).await.is_err());
     assert!(database.find(&[0; 32]).await.is_err());
     drop(held);
-    drop(consumer.receive(1));
 }
 
 #[tokio::test]
