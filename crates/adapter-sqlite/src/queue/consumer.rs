@@ -69,7 +69,8 @@ impl<M: Stored> Consume<M> for SqliteConsumer<M> {
 /// came before it is returned, it and all after it go back untouched, and once it is the first it is the error.
 async fn decode<M: Stored>(held: Vec<Held>, queue: Queue) -> PortResult<Vec<Received<M>>> {
     let mut received = Vec::with_capacity(held.len());
-    for one in held {
+    let mut held = held.into_iter();
+    while let Some(one) = held.next() {
         match M::decode(&one.body) {
             Ok(mut message) => {
                 message.set_queue(queue);
@@ -81,21 +82,29 @@ async fn decode<M: Stored>(held: Vec<Held>, queue: Queue) -> PortResult<Vec<Rece
                     lease: one.hold.hand_out(),
                 });
             }
-            Err(DecodeError::Newer { found, known }) if received.is_empty() => {
-                return Err(PortError::permanent(format!(
-                    "the next message in queue {} is of wire version {found}, this postrider reads up to {known}; it is \
-                     left where it is: run the release that wrote it, or a newer one",
-                    queue.as_str(),
-                )));
-            }
-            Err(DecodeError::Newer { .. }) => break,
             Err(DecodeError::Malformed(reason)) => {
                 tracing::error!(queue = queue.as_str(), %reason, "a message cannot be read and is parked");
                 one.hold.park(&format!("it cannot be read: {reason}")).await?;
             }
+            Err(DecodeError::Newer { found, known }) => {
+                let back = std::iter::once(one).chain(held).map(|one| one.hold.give_back());
+                futures::future::try_join_all(back).await?;
+                if received.is_empty() {
+                    return Err(newer(queue, found, known));
+                }
+                break;
+            }
         }
     }
     Ok(received)
+}
+
+fn newer(queue: Queue, found: u32, known: u32) -> PortError {
+    PortError::permanent(format!(
+        "the next message in queue {} is of wire version {found}, this postrider reads up to {known}; it is left where \
+         it is: run the release that wrote it, or a newer one",
+        queue.as_str(),
+    ))
 }
 
 async fn until(clock: &dyn Clock, at: Option<Timestamp>) {

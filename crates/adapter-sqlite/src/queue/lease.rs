@@ -39,6 +39,11 @@ impl Hold {
         Box::new(SqliteLease(self))
     }
 
+    /// Gives the message back as if it had not been touched.
+    pub(super) async fn give_back(self) -> PortResult<()> {
+        self.end(How::Unseen).await
+    }
+
     /// Parks the message.
     pub(super) async fn park(self, reason: &str) -> PortResult<()> {
         self.fail(reason, true).await
