@@ -108,7 +108,11 @@ pub(crate) fn assemble(
     body: Bytes,
 ) -> Result<Rendered, RenderError> {
     let target = target(occasion);
-    let mut headers = vec![("User-Agent".to_owned(), USER_AGENT.to_owned())];
+    let mut headers = vec![
+        ("User-Agent".to_owned(), USER_AGENT.to_owned()),
+        // What nearly every client says; said here, so that the record shows exactly what was sent.
+        ("Accept".to_owned(), "*/*".to_owned()),
+    ];
     headers.extend(own);
     if let Some(auth) = &target.basic_auth {
         headers.push(("Authorization".to_owned(), authorization(auth, occasion)?));
