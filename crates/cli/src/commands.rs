@@ -1,4 +1,10 @@
-//! t
+//! The subcommands, one file each.
+
+pub mod calls;
 pub mod config;
+pub mod demo;
+pub mod events;
 pub mod listen;
-pub mod webhook_flags;
+pub mod serve;
+mod webhook_flags;
+pub mod webhooks;

@@ -1,8 +1,190 @@
-//! t
+//! The one binary: the only place where services meet adapters, files and the environment.
+//!
+//! - [`commands`]: one file per subcommand;
+//! - [`settings`]: what can be configured, and who said what;
+//! - [`compose`]: which adapter stands behind which port;
+//! - [`client`]: how the client commands speak to a server;
+//! - [`demo`]: the main job end to end, with expectations as data;
+//! - [`receiver`], [`verify`]: a receiver of calls and its own verification of signatures;
+//! - [`exit`], [`output`]: exit codes, tables and JSON.
+
+pub mod client;
 pub mod commands;
 pub mod compose;
+pub mod demo;
 pub mod exit;
 pub mod output;
 pub mod receiver;
 pub mod settings;
 pub mod verify;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use postrider_runtime::telemetry::{self, Telemetry};
+
+use exit::{Code, Failure};
+use output::Output;
+use settings::layers::{Layers, Places};
+use settings::{Fault, Settings};
+
+/// Carries content events to the people who wait for them: signed webhook calls with retries and a record of every call.
+#[derive(Debug, Parser)]
+#[command(name = "postrider", version, after_help = exit::TABLE)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+struct Global {
+    /// Configuration file [default: ./postrider.toml if it exists]
+    #[arg(long, global = true, value_name = "FILE", env = "POSTRIDER_CONFIG", help_heading = "Everywhere")]
+    config: Option<PathBuf>,
+    /// Set one setting, for example --set retention.days=60 (repeatable; wins over file and environment)
+    #[arg(long = "set", global = true, value_name = "SECTION.KEY=VALUE", value_parser = assignment, help_heading = "Everywhere")]
+    assignments: Vec<(String, String)>,
+    /// The folder of database, keys and cli.toml [default: ./postrider-data]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
+    data_dir: Option<PathBuf>,
+    /// Answer in JSON
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the whole system in this process, on one SQLite file
+    Serve(commands::serve::Serve),
+    /// Run the main job end to end against a built-in receiver, and show what came of it
+    Demo(commands::demo::Demo),
+    /// Receive calls, print them, and say whether their signatures verify
+    Listen(commands::listen::Listen),
+    /// Publish events and see what became of them
+    #[command(subcommand)]
+    Events(commands::events::Events),
+    /// Manage webhooks
+    #[command(subcommand)]
+    Webhooks(commands::webhooks::Webhooks),
+    /// See calls, and send them again
+    #[command(subcommand)]
+    Calls(commands::calls::Calls),
+    /// Check or print the configuration
+    #[command(subcommand)]
+    Config(commands::config::Config),
+}
+
+/// What every command may need of its surroundings.
+#[derive(Debug)]
+pub struct Context {
+    /// The checked configuration.
+    pub settings: Settings,
+    /// Who gave what.
+    pub layers: Layers,
+    /// How answers are printed.
+    pub output: Output,
+}
+
+/// Runs one command to its end.
+///
+/// # Errors
+/// What kept it from its end; [`code_of`] tells the exit code.
+pub async fn run(cli: Cli) -> anyhow::Result<Code> {
+    let Cli { global, command } = cli;
+    let output = Output { json: global.json };
+    let places = global.places(match &command {
+        Command::Serve(serve) => serve.flags(),
+        _ => Vec::new(),
+    });
+    // These two must speak of a faulty configuration themselves.
+    if let Command::Config(config) = command {
+        return commands::config::run(&config, places, output);
+    }
+    let (settings, layers) = settings::load(&places)?;
+    let context = Context { settings, layers, output };
+    match command {
+        Command::Serve(serve) => {
+            let _telemetry = context.telemetry(None)?;
+            commands::serve::run(&serve, context).await
+        }
+        Command::Demo(demo) => {
+            let _telemetry = context.telemetry(Some("off"))?;
+            commands::demo::run(demo, context).await
+        }
+        Command::Listen(listen) => {
+            let _telemetry = context.telemetry(Some("warn"))?;
+            commands::listen::run(listen, output.json).await
+        }
+        Command::Events(events) => commands::events::run(events, &context).await,
+        Command::Webhooks(webhooks) => commands::webhooks::run(webhooks, &context).await,
+        Command::Calls(calls) => commands::calls::run(calls, &context).await,
+        Command::Config(_) => Ok(Code::Ok),
+    }
+}
+
+/// The exit code of an error that [`run`] returned.
+pub fn code_of(error: &anyhow::Error) -> Code {
+    if error.is::<settings::Faults>() {
+        return Code::Configuration;
+    }
+    error.downcast_ref::<Failure>().map_or(Code::Failure, |failure| failure.code)
+}
+
+/// An error for people: its causes, each once, and the next step.
+pub fn explain(error: &anyhow::Error) -> String {
+    let mut text = format!("error: {error}");
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}\n  because: {cause}");
+        }
+    }
+    match error.downcast_ref::<Failure>().and_then(|failure| failure.next.as_ref()) {
+        Some(next) => format!("{text}\n   next: {next}"),
+        None => text,
+    }
+}
+
+impl Global {
+    fn places(self, mut flags: Vec<(String, String, String)>) -> Places {
+        for (name, value) in self.assignments {
+            flags.push((name.clone(), value, format!("--set {name}")));
+        }
+        if let Some(dir) = self.data_dir {
+            flags.push(("data.dir".to_owned(), dir.display().to_string(), "--data-dir".to_owned()));
+        }
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| {
+                Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+            })
+            .collect();
+        Places { file: self.config, variables, flags }
+    }
+}
+
+impl Context {
+    /// Sets up logging. `quiet` is the filter of a command that is not a server, unless somebody asked for another.
+    fn telemetry(&self, quiet: Option<&str>) -> anyhow::Result<Telemetry> {
+        let asked = self
+            .layers
+            .get("log.filter")
+            .is_some_and(|given| given.source != settings::layers::Source::Default);
+        let log = &self.settings.log;
+        let filter = quiet.filter(|_| !asked).unwrap_or(&log.filter);
+        telemetry::init(filter, log.format).map_err(|error| {
+            let source = self
+                .layers
+                .get("log.filter")
+                .map_or(settings::layers::Source::Default, |given| given.source.clone());
+            settings::Faults(vec![Fault { source, key: "log.filter".to_owned(), what: error.to_string() }])
+                .into()
+        })
+    }
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as section.key=value")?;
+    Ok((name.trim().to_owned(), value.to_owned()))
+}

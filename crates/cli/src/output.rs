@@ -6,6 +6,8 @@ use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{Cell, ContentArrangement, Table};
 use serde_json::Value;
 
+use crate::client::Answer;
+
 /// How answers are printed.
 #[derive(Debug, Clone, Copy)]
 pub struct Output {
@@ -17,6 +19,11 @@ impl Output {
     /// Prints a value as JSON, or what `human` makes of it.
     pub fn print(self, value: &Value, human: impl FnOnce(&Value) -> String) {
         if self.json { line(&pretty(value)) } else { line(&human(value)) }
+    }
+
+    /// Prints what a server answered: as it came, so that nothing is reordered or rounded, or what `human` makes of it.
+    pub fn answer(self, answer: &Answer, human: impl FnOnce(&Value) -> String) {
+        if self.json { line(&answer.text) } else { line(&human(&answer.body)) }
     }
 }
 

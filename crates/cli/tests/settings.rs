@@ -27,15 +27,15 @@ fn flag(name: &str, value: &str) -> (String, String, String) {
 #[test]
 fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
     let (mut places, _dir) =
-        places("[retention]\ndays = 1\n[shutdown]\ngrace = \"1s\"\n[server]\nbind = \"127.0.0.1:1\"");
+        places("[retention]\ndays = 21\n[shutdown]\ngrace = \"1s\"\n[server]\nbind = \"127.0.0.1:1\"");
     places.variables = vec![
-        variable("POSTRIDER__RETENTION__DAYS", "2"),
+        variable("POSTRIDER__RETENTION__DAYS", "22"),
         variable("POSTRIDER__SHUTDOWN__GRACE", "2s"),
         variable("HOME", "/"),
     ];
-    places.flags = vec![flag("retention.days", "3")];
+    places.flags = vec![flag("retention.days", "23")];
     let (settings, layers) = load(&places).expect("valid");
-    assert_eq!(settings.retention.days, 3);
+    assert_eq!(settings.retention.days, 23);
     assert_eq!(settings.shutdown.grace, Duration::from_secs(2));
     assert_eq!(settings.server.bind.port(), 1);
     assert_eq!(settings.data.dir, PathBuf::from("./postrider-data"));
@@ -57,7 +57,7 @@ fn every_fault_is_reported_at_once_with_its_source() {
         "loose stands outside a section",
         "\"nowhere\" is not an address and port",
         "server.bnid is not a setting; did you mean server.bind?",
-        "\"0\" is not a whole number from 1 to 3650",
+        "\"0\" is not a whole number from 14 to 3650",
         "\"ten\" is not a network such as 10.0.0.0/8",
         "\"soon\" is not a duration",
         "(variable POSTRIDER__SHUTDOWN__GRACE)",
@@ -101,11 +101,11 @@ fn a_secret_is_shown_neither_printed_nor_debugged() {
 #[test]
 fn the_printed_configuration_and_the_sample_read_back_as_what_they_show() {
     let (mut given, _dir) = places("");
-    given.flags = vec![flag("outbound.allow", "10.0.0.0/8, fd00::/8"), flag("retention.days", "7")];
+    given.flags = vec![flag("outbound.allow", "10.0.0.0/8, fd00::/8"), flag("retention.days", "70")];
     let (_, layers) = load(&given).expect("valid");
     let (again, _dir) = places(&show::effective(&layers));
     let (settings, _) = load(&again).expect("what was printed is valid");
-    assert_eq!((settings.outbound.allow.len(), settings.retention.days), (2, 7));
+    assert_eq!((settings.outbound.allow.len(), settings.retention.days), (2, 70));
 
     let sample = show::sample();
     let uncommented: String = sample

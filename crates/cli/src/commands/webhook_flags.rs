@@ -11,7 +11,7 @@ use crate::exit::{Code, Failure};
 
 /// What a webhook is to be. Only what is given is said.
 #[derive(Clone, Args)]
-pub struct Definition {
+pub(super) struct Definition {
     /// The whole definition as JSON; - is standard input. Flags win over it
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
@@ -64,7 +64,7 @@ impl Definition {
     ///
     /// # Errors
     /// When the file or a flag cannot be understood.
-    pub fn lay_over(&self, body: &mut Value) -> anyhow::Result<()> {
+    pub(super) fn lay_over(&self, body: &mut Value) -> anyhow::Result<()> {
         if let Some(file) = &self.file {
             *body = read(file)?;
         }

@@ -13,11 +13,11 @@ pub struct Retention {
 pub(in crate::settings) const KEYS: &[Key] = &[Key::number(
     "retention.days",
     "30",
-    "Days for which events, deliveries and calls are kept. What is still pending stays longer.",
+    "Days for which events, deliveries and calls are kept: at least 14, because a retry may wait for 12.",
 )];
 
 impl Retention {
     pub(in crate::settings) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        Some(Self { days: reader.value("retention.days", between(1, 3650))? })
+        Some(Self { days: reader.value("retention.days", between(14, 3650))? })
     }
 }

@@ -1,0 +1,161 @@
+//! The whole system in one process on one SQLite file: the same services as everywhere, over `adapter-sqlite` for queues,
+//! store and log, and `adapter-memory` for what may be forgotten.
+
+use std::error::Error;
+use std::fs::DirBuilder;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use postrider_adapter_http::GuardedClient;
+use postrider_adapter_sqlite::{Database, OpenError};
+use postrider_domain::webhook::PlainHttp;
+use postrider_ports::access::Tokens;
+use postrider_ports::clock::{Clock, Random};
+use postrider_ports::error::PortError;
+use postrider_runtime::health::Health;
+use postrider_runtime::http::{Bound, Limits, bind, serve};
+use postrider_runtime::shutdown::Shutdown;
+use postrider_runtime::supervisor::{Exit, Supervisor};
+
+use super::clock::SystemClock;
+use super::keyring::key_ring;
+use super::random::OsRandom;
+use super::services::{Adapters, Stage};
+use crate::exit::{Code, Failure};
+use crate::settings::Settings;
+
+/// A running system.
+pub struct Embedded {
+    addr: SocketAddr,
+    first_token: Option<String>,
+    plain_http: PlainHttp,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    supervisor: Supervisor,
+}
+
+impl Embedded {
+    /// Binds the port, opens the data folder, starts every service, and returns once all are ready. Nothing is made on
+    /// disk before the port is had.
+    ///
+    /// # Errors
+    /// A [`Failure`] that says what could not be had, and what to do.
+    pub async fn start(settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<Self> {
+        let bound = bound(settings).await?;
+        let addr = bound.addr();
+        let plain_http = settings.outbound.plain_http.unwrap_or(if addr.ip().is_loopback() {
+            PlainHttp::Loopback
+        } else {
+            PlainHttp::Never
+        });
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let random: Arc<dyn Random> = Arc::new(OsRandom);
+        make_private(&settings.data.dir);
+        let file = postrider_adapter_sqlite::Settings::new(&settings.data.dir);
+        let (database, driver) = Database::open(&file, Arc::clone(&clock)).await.map_err(cannot_open)?;
+        let database = Arc::new(database);
+        let mut supervisor = Supervisor::new(shutdown.clone());
+        // It ends by itself when the last service has let go of the database.
+        supervisor.spawn("database", async move {
+            driver.run().await;
+            Ok::<_, PortError>(())
+        });
+
+        let first_start = database.list().await.context("the tokens")?.is_empty();
+        let secrets = Arc::new(key_ring(settings, first_start, Arc::clone(&random))?);
+        let guarded = postrider_adapter_http::Settings { plain_http, allow: settings.outbound.allow.clone() };
+        let sender = Arc::new(GuardedClient::new(&guarded)?);
+        let adapters = Adapters { database, secrets, sender, clock: clock.clone(), random: random.clone() };
+
+        let control = adapters.control(plain_http);
+        let first_token = control.bootstrap().await.context("the first start")?;
+        let health = Health::new(shutdown.clone());
+        let mut stage = Stage { settings, supervisor: &mut supervisor, health: &health, shutdown };
+        adapters.spawn_workers(&mut stage);
+        let routes =
+            adapters.spawn_ingest(&mut stage, !first_start).merge(postrider_api::router(Arc::new(control)));
+        let serving = serve(bound, routes.merge(health.router()), shutdown.clone());
+        supervisor.spawn("http", async move {
+            serving.await;
+            Ok::<_, PortError>(())
+        });
+        // From here on only the services hold the database.
+        drop(adapters);
+        tokio::select! {
+            () = health.until_ready() => {}
+            () = shutdown.stopping() => anyhow::bail!("stopped before everything was ready: {:?}", health.not_ready()),
+        }
+        let first_token = first_token.map(|secret| secret.reveal().to_owned());
+        Ok(Self { addr, first_token, plain_http, clock, random, supervisor })
+    }
+
+    /// Where it listens. An address that stands for all of a machine's is shown as that of this machine.
+    pub fn url(&self) -> String {
+        let mut addr = self.addr;
+        if addr.ip().is_unspecified() {
+            addr.set_ip(if addr.is_ipv4() {
+                std::net::Ipv4Addr::LOCALHOST.into()
+            } else {
+                std::net::Ipv6Addr::LOCALHOST.into()
+            });
+        }
+        format!("http://{addr}")
+    }
+
+    /// The admin token, if this is the first start.
+    pub fn first_token(&self) -> Option<&str> {
+        self.first_token.as_deref()
+    }
+
+    /// Whether webhooks may call `http://` addresses.
+    pub fn plain_http(&self) -> PlainHttp {
+        self.plain_http
+    }
+
+    /// Its clock.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
+    /// Its source of chance.
+    pub fn random(&self) -> Arc<dyn Random> {
+        Arc::clone(&self.random)
+    }
+
+    /// Runs one more task under the same supervisor.
+    pub fn spawn<F, E>(&mut self, name: &str, work: F)
+    where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.supervisor.spawn(name, work);
+    }
+
+    /// Runs until somebody asks to stop, then gives the work in hand up to `grace`.
+    pub async fn run(self, grace: Duration) -> Exit {
+        self.supervisor.run_until_stopped(grace).await
+    }
+}
+
+async fn bound(settings: &Settings) -> Result<Bound, Failure> {
+    let server = &settings.server;
+    let bound = bind(server.bind, "server.bind (flag --bind)").await;
+    let bound = bound.map_err(|error| Failure::new(Code::CannotStart, error.to_string()))?;
+    let limits =
+        Limits { connections: server.connections, head_timeout: server.head_timeout, ..Limits::default() };
+    Ok(bound.with_limits(limits))
+}
+
+/// Makes the data folder for its owner alone, if it is not there. What keeps it from being made, opening it will tell.
+fn make_private(dir: &Path) {
+    let _ = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+}
+
+fn cannot_open(error: OpenError) -> Failure {
+    let failure = Failure::new(Code::CannotStart, error.to_string());
+    failure.next("the data folder is the setting data.dir (flag --data-dir)")
+}

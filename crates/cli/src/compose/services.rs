@@ -1,0 +1,92 @@
+//! The services of the embedded system, each with its own settings and the adapters behind its ports.
+
+use std::sync::Arc;
+
+use axum::Router;
+use postrider_adapter_memory::{MemoryBreakers, MemoryClaims, MemoryMarks, MemoryRates, MemoryWindows};
+use postrider_adapter_sqlite::Database;
+use postrider_control::Control;
+use postrider_domain::webhook::PlainHttp;
+use postrider_ports::clock::{Clock, Random};
+use postrider_ports::secrets::Secrets;
+use postrider_ports::sender::Sender;
+use postrider_runtime::health::Health;
+use postrider_runtime::shutdown::Shutdown;
+use postrider_runtime::supervisor::Supervisor;
+
+use crate::settings::Settings;
+
+/// What stands behind the ports.
+pub(super) struct Adapters {
+    /// Queues, store and log.
+    pub(super) database: Arc<Database>,
+    /// The key ring.
+    pub(super) secrets: Arc<dyn Secrets>,
+    /// The guarded way out.
+    pub(super) sender: Arc<dyn Sender>,
+    /// Time.
+    pub(super) clock: Arc<dyn Clock>,
+    /// Chance.
+    pub(super) random: Arc<dyn Random>,
+}
+
+/// Where services are started.
+pub(super) struct Stage<'a> {
+    /// What the operator chose.
+    pub(super) settings: &'a Settings,
+    /// Who watches them.
+    pub(super) supervisor: &'a mut Supervisor,
+    /// Where they say whether they can work.
+    pub(super) health: &'a Health,
+    /// When they stop.
+    pub(super) shutdown: &'a Shutdown,
+}
+
+impl Adapters {
+    /// The management use-cases.
+    pub(super) fn control(&self, plain_http: PlainHttp) -> Control {
+        let settings = postrider_control::Settings { plain_http, ..postrider_control::Settings::default() };
+        let database = &self.database;
+        let deps = postrider_control::Deps {
+            registry: database.clone(),
+            log: database.clone(),
+            bodies: database.clone(),
+            tokens: database.clone(),
+            spaces: database.clone(),
+            secrets: self.secrets.clone(),
+            sender: self.sender.clone(),
+            deliver: database.clone(),
+            depths: database.clone(),
+            clock: self.clock.clone(),
+            random: self.random.clone(),
+        };
+        Control::new(settings, deps)
+    }
+
+    /// Starts dispatcher, log-writer and jobs.
+    pub(super) fn spawn_workers(&self, stage: &mut Stage<'_>) {
+        let shutdown = stage.shutdown;
+        let log_writer = postrider_log_writer::Deps {
+            records: self.database.clone(),
+            log: self.database.clone(),
+            clock: self.clock.clone(),
+            health: stage.health.component("log-writer"),
+        };
+        let settings = postrider_log_writer::Settings::default();
+        stage
+            .supervisor
+            .spawn("log-writer", postrider_log_writer::run(settings, log_writer, shutdown.clone()));
+        let jobs = postrider_jobs::Deps {
+            retention: self.database.clone(),
+            clock: self.clock.clone(),
+            health: stage.health.component("jobs"),
+        };
+        let retention_days = stage.settings.retention.days;
+        let settings = postrider_jobs::Settings { retention_days, ..postrider_jobs::Settings::default() };
+        stage.supervisor.spawn("jobs", postrider_jobs::run(settings, jobs, shutdown.clone()));
+    }
+
+    pub(super) fn spawn_ingest(&self, _stage: &mut Stage<'_>, _cold: bool) -> Router {
+        Router::new()
+    }
+}
