@@ -1,6 +1,6 @@
 //! Errors as Contentful writes them: `sys.id`, `message`, `details.errors`, `requestId`.
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use postrider_control::{ControlError, FieldFault, PortError, PortErrorKind, Unauthenticated};
 use serde_json::{Value, json};
@@ -17,14 +17,15 @@ pub(crate) struct ApiError {
     pub(crate) id: &'static str,
     pub(crate) message: String,
     pub(crate) faults: Vec<FieldFault>,
-    headers: HeaderMap,
+    /// Name and value of the one header that some errors carry.
+    header: Option<(&'static str, &'static str)>,
 }
 
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, id: &'static str, message: impl Into<String>) -> Self {
-        Self { status, id, message: message.into(), faults: Vec::new(), headers: HeaderMap::new() }
+        Self { status, id, message: message.into(), faults: Vec::new(), header: None }
     }
 
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
@@ -49,9 +50,8 @@ impl ApiError {
 
     /// The token is missing, wrong or over.
     pub(crate) fn unauthenticated(message: impl Into<String>) -> Self {
-        let mut error = Self::new(StatusCode::UNAUTHORIZED, "AccessTokenInvalid", message);
-        error.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        error
+        let error = Self::new(StatusCode::UNAUTHORIZED, "AccessTokenInvalid", message);
+        Self { header: Some(("www-authenticate", "Bearer")), ..error }
     }
 
     /// The body, with the request's id.
@@ -85,7 +85,9 @@ fn fault(fault: &FieldFault) -> Value {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
-        response.headers_mut().extend(self.headers.clone());
+        if let Some((name, value)) = self.header {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
         response.extensions_mut().insert(self);
         response
     }
@@ -122,9 +124,8 @@ impl From<PortError> for ApiError {
             );
         }
         let message = "a part of the system is away at the moment; nothing is lost, try again in a moment";
-        let mut answer = Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message);
-        answer.headers.insert(header::RETRY_AFTER, HeaderValue::from_static(TRY_AGAIN));
-        answer
+        let answer = Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message);
+        Self { header: Some(("retry-after", TRY_AGAIN)), ..answer }
     }
 }
 

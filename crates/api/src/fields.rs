@@ -148,7 +148,7 @@ impl<'j> Fields<'j> {
 
     /// The objects of a list.
     pub(crate) fn objects(&self, key: &'static str) -> Vec<Fields<'j>> {
-        let objects = self.list(key, "give an object {…}", |value| Some(value)).unwrap_or_default();
+        let objects = self.list(key, "give an object {…}", Some).unwrap_or_default();
         let numbered = objects.into_iter().enumerate();
         numbered
             .filter_map(|(at, value)| {

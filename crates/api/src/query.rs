@@ -16,20 +16,8 @@ use crate::error::{ApiError, ApiResult};
 /// `skip + limit` ends here; further on a cursor leads (DESIGN §5).
 const DEEPEST: usize = 10_000;
 /// What our own lists may be narrowed by.
-const FILTERS: [&str; 12] = [
-    "webhook",
-    "environment",
-    "event",
-    "type",
-    "action",
-    "state",
-    "from",
-    "to",
-    "cursor",
-    "skip",
-    "limit",
-    "wait",
-];
+const FILTERS: &str =
+    "webhook, environment, event, type, action, state, status, from, to, cursor, skip, limit, wait";
 
 /// The parameters of a request, in order.
 #[derive(Debug)]
@@ -117,9 +105,11 @@ impl Params {
     /// What one of our own lists is narrowed by, and where it goes on. A parameter that is not known is refused: it would
     /// be a filter that does not filter.
     pub(crate) fn log_query(&self, default: usize, most: usize) -> ApiResult<(LogQuery, Option<Place>)> {
-        if let Some((unknown, _)) = self.0.iter().find(|(key, _)| !FILTERS.contains(&key.as_str())) {
+        if let Some((unknown, _)) =
+            self.0.iter().find(|(key, _)| !FILTERS.split(", ").any(|known| known == key))
+        {
             let unknown: String = unknown.chars().take(64).collect();
-            let fix = format!("use {}", FILTERS.join(", "));
+            let fix = format!("use {FILTERS}");
             return Err(ApiError::bad_query(&unknown, "there is no such parameter", &fix));
         }
         let state = |text| {
@@ -140,7 +130,8 @@ impl Params {
             event: self.id("event", EventId::new)?,
             event_type: self.get("type").map(str::to_owned),
             action: self.get("action").map(str::to_owned),
-            state: self.get("state").map(state).transpose()?,
+            // `status` says the same (DESIGN §4.3 names it so).
+            state: self.get("state").or_else(|| self.get("status")).map(state).transpose()?,
             from: self.instant("from")?,
             to: self.instant("to")?,
             skip: if cursor.is_some() { 0 } else { paging.skip },

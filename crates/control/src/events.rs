@@ -118,7 +118,9 @@ impl Control {
                 break;
             }
         }
-        calls.values_mut().for_each(|calls| calls.sort_by_key(|call| call.attempt));
+        for calls in calls.values_mut() {
+            calls.sort_by_key(|call| call.attempt);
+        }
         Ok((calls, query.cursor.is_some()))
     }
 }

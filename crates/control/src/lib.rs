@@ -9,12 +9,14 @@
 //! - [`tokens`], [`spaces`]: who may ask, and about what.
 
 mod access;
+mod assembly;
 pub mod calls;
 pub mod draft;
 mod error;
 pub mod events;
 mod http_target;
 mod known;
+mod names;
 mod pacing;
 mod random_text;
 pub mod resend;

@@ -30,3 +30,32 @@ pub(crate) fn bytes(random: &dyn Random) -> [u8; 32] {
     random.fill(&mut bytes);
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fills with one byte.
+    struct Always(u8);
+
+    impl Random for Always {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(self.0);
+        }
+    }
+
+    #[test]
+    fn an_id_begins_with_a_letter_whatever_is_drawn() {
+        for byte in 0..=u8::MAX {
+            let id = id(&Always(byte));
+            assert_eq!(id.len(), 22);
+            assert!(id.starts_with(|first: char| first.is_ascii_alphabetic()), "{id}");
+        }
+    }
+
+    #[test]
+    fn tokens_and_secrets_have_their_length() {
+        assert_eq!(token(&Always(255)).len(), 4 + 43);
+        assert_eq!(hex_secret(&Always(7)), "07".repeat(32));
+    }
+}

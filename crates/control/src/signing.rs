@@ -55,7 +55,7 @@ impl Signer<'_> {
             }
             SigningDraft::Off => Ok(Signed::default()),
             SigningDraft::With(secret) => {
-                if let Err(fault) = self.check(secret, "signing.secret") {
+                if let Err(fault) = check_secret(secret, "signing.secret") {
                     faults.push(fault);
                 }
                 Ok(Signed { secrets: vec![self.seal(secret)?], drawn: None })
@@ -92,18 +92,6 @@ impl Signer<'_> {
         Ok(Signed { secrets, drawn })
     }
 
-    /// Whether a given secret can sign in this dialect. The fault does not repeat it.
-    pub(crate) fn check(&self, secret: &str, path: &str) -> Result<(), FieldFault> {
-        let visible = secret.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
-        if !visible || !SECRET_LENGTH.contains(&secret.len()) {
-            let fix = "use 16 to 256 visible ASCII characters, or leave it out and one is drawn";
-            return Err(FieldFault::new(path, "format", "it cannot be a signing secret", fix));
-        }
-        standard_webhooks::check_secret(secret).map_err(|error| {
-            FieldFault::new(path, "format", error.to_string(), "give whsec_ and Base64, or any other text")
-        })
-    }
-
     fn draw(&self) -> String {
         match self.dialect.name() {
             native::NAME | standard_webhooks::NAME => {
@@ -117,4 +105,16 @@ impl Signer<'_> {
         let secret = self.sealer.seal(SIGNING, secret)?;
         Ok(SigningSecret { secret, created_at: self.now, expires_at: None })
     }
+}
+
+/// Whether a given secret can sign. The fault does not repeat it.
+pub(crate) fn check_secret(secret: &str, path: &str) -> Result<(), FieldFault> {
+    let visible = secret.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
+    if !visible || !SECRET_LENGTH.contains(&secret.len()) {
+        let fix = "use 16 to 256 visible ASCII characters, or leave it out and one is drawn";
+        return Err(FieldFault::new(path, "format", "it cannot be a signing secret", fix));
+    }
+    standard_webhooks::check_secret(secret).map_err(|error| {
+        FieldFault::new(path, "format", error.to_string(), "give whsec_ and Base64, or any other text")
+    })
 }

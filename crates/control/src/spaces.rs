@@ -4,14 +4,12 @@ use postrider_domain::id::{EnvironmentId, SpaceId};
 use postrider_domain::token::Permission;
 use postrider_ports::access::Space;
 
-use crate::Control;
 use crate::access::Actor;
 use crate::error::{ControlError, ControlResult, FieldFault};
+use crate::{Control, names};
 
 /// Most environments of a space (Contentful's largest plans have about 100).
 const MOST_ENVIRONMENTS: usize = 1_000;
-/// Longest name in characters.
-const LONGEST_NAME: usize = 256;
 
 /// A space as asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,11 +52,7 @@ impl Control {
         });
         let mut faults = Vec::new();
         if let Some(name) = draft.name {
-            let length = name.chars().count();
-            if !(1..=LONGEST_NAME).contains(&length) || name.chars().any(char::is_control) {
-                let fix = "give 1 to 256 characters on one line";
-                faults.push(FieldFault::new("name", "size", "it is no name", fix).given(&name));
-            }
+            names::check(&name, &mut faults);
             space.name = name;
         }
         if let Some(mut environments) = draft.environments {

@@ -8,14 +8,12 @@ use postrider_ports::access::Space;
 use crate::access::{Actor, hash};
 use crate::error::{ControlError, ControlResult, FieldFault};
 use crate::webhooks::Secret;
-use crate::{Control, random_text};
+use crate::{Control, names, random_text};
 
 /// The space of a first start.
 pub const FIRST_SPACE: &str = "default";
 /// How many characters of a token are kept for people to tell tokens apart: `prt_` and four of 43.
 const PREFIX: usize = 8;
-/// Longest name in characters.
-const LONGEST_NAME: usize = 256;
 
 /// A token as asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,11 +46,7 @@ impl Control {
             None => actor.must_rule()?,
         }
         let mut faults = Vec::new();
-        let length = draft.name.trim().chars().count();
-        if !(1..=LONGEST_NAME).contains(&length) || draft.name.chars().any(char::is_control) {
-            let fix = "give 1 to 256 characters on one line";
-            faults.push(FieldFault::new("name", "size", "it is no name", fix).given(&draft.name));
-        }
+        names::check(&draft.name, &mut faults);
         if let Some(at) = draft.expires_at.filter(|at| *at <= self.now()) {
             let problem = format!("{at} is over");
             faults.push(FieldFault::new(

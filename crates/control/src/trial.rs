@@ -20,8 +20,8 @@ use postrider_ports::secrets::open_webhook;
 use postrider_ports::sender::{Request, Sent};
 
 use crate::access::Actor;
+use crate::assembly::dialect;
 use crate::error::{ControlError, ControlResult, FieldFault};
-use crate::webhooks::dialect;
 use crate::{Control, random_text};
 
 /// The title by which people tell a test event from a real one.

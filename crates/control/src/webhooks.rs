@@ -2,25 +2,21 @@
 
 use std::time::Duration;
 
-use postrider_dialects::Dialect;
 use postrider_domain::id::{SpaceId, WebhookId};
 use postrider_domain::token::Permission;
-use postrider_domain::webhook::{Audit, Disabled, DisabledBy, Status, Webhook, WebhookAction};
+use postrider_domain::webhook::{Status, Webhook};
 use postrider_ports::error::PortErrorKind;
 use postrider_ports::registry::Written;
 
 use crate::access::Actor;
+use crate::assembly::dialect;
 use crate::draft::WebhookDraft;
 use crate::error::{ControlError, ControlResult, FieldFault};
-use crate::http_target::{self, Sealer, Setting};
-use crate::signing::{DEFAULT_OVERLAP, LONGEST_OVERLAP, Signer};
-use crate::wanted::{self, Findings};
-use crate::{Control, pacing, random_text};
+use crate::signing::{DEFAULT_OVERLAP, LONGEST_OVERLAP, check_secret};
+use crate::{Control, random_text};
 
 /// The dialect of a webhook that names none.
 pub const DEFAULT_DIALECT: &str = postrider_dialects::native::NAME;
-/// Longest name in characters (Contentful's limit).
-const LONGEST_NAME: usize = 256;
 /// How often a change is tried again when somebody else was faster and no version was expected.
 const CHANGE_TRIES: usize = 5;
 
@@ -196,7 +192,7 @@ impl Control {
                 let sealer = self.sealer(space, id);
                 let signer = self.signer(dialect(&before.dialect)?, &sealer);
                 if let Some(secret) = &rotation.secret {
-                    signer.check(secret, "secret").map_err(ControlError::fault)?;
+                    check_secret(secret, "secret").map_err(ControlError::fault)?;
                 }
                 let signed = signer.rotated(&before.signing, rotation.secret.as_deref(), overlap)?;
                 drawn = signed.drawn;
@@ -282,130 +278,4 @@ impl Control {
             "webhook {id} is being changed by others all the time; try again"
         )))
     }
-
-    /// Checks everything and puts the webhook together, sealed.
-    fn build(
-        &self,
-        actor: &Actor,
-        space: &SpaceId,
-        id: &WebhookId,
-        draft: &WebhookDraft,
-        before: Option<&Webhook>,
-    ) -> ControlResult<SavedWebhook> {
-        let mut faults = draft.faults.clone();
-        let mut warnings = Vec::new();
-        let name = name(draft.name.as_deref(), &mut faults);
-        let dialect = chosen_dialect(draft.dialect.as_deref(), &mut faults)?;
-        let wants =
-            wanted::wants(draft, dialect, &mut Findings { faults: &mut faults, warnings: &mut warnings });
-        let sealer = self.sealer(space, id);
-        let target_before = before.map(|webhook| {
-            let WebhookAction::Http(target) = &webhook.action;
-            target
-        });
-        let setting =
-            Setting { before: target_before, sealer: &sealer, plain_http: self.settings.plain_http };
-        let target = http_target::target(draft, &setting, &mut faults)?;
-        let secrets_before = before.map_or(&[][..], |webhook| &webhook.signing);
-        let signed = self.signer(dialect, &sealer).signed(&draft.signing, secrets_before, &mut faults)?;
-        let timeout = pacing::timeout(draft.timeout, &mut faults);
-        let retry = pacing::retry(draft.retry.as_ref(), &mut faults);
-        let coalesce = pacing::coalesce(draft.coalesce, &mut faults);
-        let rate_limit = pacing::rate_limit(draft.rate_limit, &mut faults);
-        if !faults.is_empty() {
-            return Err(ControlError::Invalid(faults));
-        }
-        let (version, audit) = self.stamp(actor, before);
-        let webhook = Webhook {
-            id: id.clone(),
-            space: space.clone(),
-            name,
-            status: self.status(actor, draft.active, before),
-            wants,
-            action: WebhookAction::Http(target),
-            dialect: dialect.name().to_owned(),
-            signing: signed.secrets,
-            retry,
-            timeout,
-            coalesce,
-            rate_limit,
-            version,
-            audit,
-        };
-        let new_secret = signed.drawn.map(Secret);
-        Ok(SavedWebhook { webhook, new_secret, warnings, created: before.is_none() })
-    }
-
-    /// An active flag that says nothing is active (Contentful's rule); a webhook that is off keeps its reason.
-    fn status(&self, actor: &Actor, active: Option<bool>, before: Option<&Webhook>) -> Status {
-        match before.map(|webhook| &webhook.status) {
-            _ if active.unwrap_or(true) => Status::Active,
-            Some(Status::Disabled(disabled)) => Status::Disabled(disabled.clone()),
-            _ => self.disabled_by(actor),
-        }
-    }
-
-    fn disabled_by(&self, actor: &Actor) -> Status {
-        let reason = format!("switched off with the token {}", actor.name);
-        Status::Disabled(Disabled { at: self.now(), by: DisabledBy::User, reason })
-    }
-
-    fn stamp(&self, actor: &Actor, before: Option<&Webhook>) -> (u64, Audit) {
-        let (now, who) = (self.now(), actor.token.to_string());
-        let fresh =
-            Audit { created_at: now, created_by: who.clone(), updated_at: now, updated_by: who.clone() };
-        before.map_or((0, fresh), |webhook| {
-            (webhook.version + 1, Audit { updated_at: now, updated_by: who, ..webhook.audit.clone() })
-        })
-    }
-
-    fn next_version(&self, actor: &Actor, before: &Webhook) -> Webhook {
-        let (version, audit) = self.stamp(actor, Some(before));
-        Webhook { version, audit, ..before.clone() }
-    }
-
-    fn sealer<'a>(&'a self, space: &'a SpaceId, webhook: &'a WebhookId) -> Sealer<'a> {
-        Sealer { secrets: &*self.deps.secrets, space, webhook }
-    }
-
-    fn signer<'a>(&'a self, dialect: &'a dyn Dialect, sealer: &'a Sealer<'a>) -> Signer<'a> {
-        Signer { dialect, sealer, random: &*self.deps.random, now: self.now() }
-    }
-}
-
-fn name(given: Option<&str>, faults: &mut Vec<FieldFault>) -> String {
-    let fault =
-        |kind, problem: &str| FieldFault::new("name", kind, problem, "give 1 to 256 characters on one line");
-    match given {
-        None => faults.push(fault("required", "a webhook needs a name")),
-        Some(text) if text.trim().is_empty() => faults.push(fault("size", "the name is empty")),
-        Some(text) if text.chars().count() > LONGEST_NAME => {
-            faults.push(fault("size", "the name is too long"))
-        }
-        Some(text) if text.chars().any(char::is_control) => {
-            faults.push(fault("format", "the name contains a line break or control character"));
-        }
-        Some(_) => {}
-    }
-    given.unwrap_or_default().to_owned()
-}
-
-fn chosen_dialect(given: Option<&str>, faults: &mut Vec<FieldFault>) -> ControlResult<&'static dyn Dialect> {
-    let name = given.unwrap_or(DEFAULT_DIALECT);
-    if let Some(dialect) = postrider_dialects::dialect(name) {
-        return Ok(dialect);
-    }
-    let fix = format!("use one of {}", postrider_dialects::names().join(", "));
-    faults.push(FieldFault::new("dialect", "in", "there is no such dialect", fix).given(name));
-    // The other fields are still checked, so that all faults come at once.
-    dialect(DEFAULT_DIALECT)
-}
-
-/// The dialect of a stored webhook.
-pub(crate) fn dialect(name: &str) -> ControlResult<&'static dyn Dialect> {
-    postrider_dialects::dialect(name).ok_or_else(|| {
-        ControlError::Conflict(format!(
-            "this version does not speak the dialect {name} of this webhook; change the webhook's dialect"
-        ))
-    })
 }

@@ -1,0 +1,13 @@
+//! The management API as its clients see it: every route through the router, over parts in memory.
+
+mod calls;
+mod errors;
+mod events;
+mod harness;
+mod secrets;
+mod spaces;
+mod store;
+mod tokens;
+mod validation;
+mod webhooks;
+mod world;

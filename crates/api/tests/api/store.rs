@@ -1,0 +1,242 @@
+//! What is stored, in memory: webhooks, tokens, spaces, and the log.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use postrider_domain::call::CallRecord;
+use postrider_domain::delivery::{DeliveryRef, DeliveryState};
+use postrider_domain::event::{BodyRef, Content};
+use postrider_domain::id::{CallId, EventId, SpaceId, TokenId, WebhookId};
+use postrider_domain::timestamp::{Day, Timestamp};
+use postrider_domain::token::Token;
+use postrider_domain::webhook::Webhook;
+use postrider_ports::access::{Space, Spaces, Tokens};
+use postrider_ports::bodies::Bodies;
+use postrider_ports::error::{PortError, PortResult};
+use postrider_ports::log::{Cursor, DeliveryRow, EventRow, LogQuery, LogRead, Page, StateCounts};
+use postrider_ports::registry::{Registry, Written};
+
+#[derive(Default)]
+pub(crate) struct Store {
+    pub(crate) webhooks: Mutex<Vec<Webhook>>,
+    pub(crate) tokens: Mutex<Vec<Token>>,
+    pub(crate) spaces: Mutex<Vec<Space>>,
+    pub(crate) events: Mutex<Vec<EventRow>>,
+    pub(crate) calls: Mutex<Vec<CallRecord>>,
+    pub(crate) bodies: Mutex<Vec<Content>>,
+    /// So many changes lose against somebody else's.
+    pub(crate) races: Mutex<u32>,
+    /// Everything fails as if the server were away.
+    pub(crate) away: Mutex<bool>,
+}
+
+impl Store {
+    fn here(&self) -> PortResult<()> {
+        if *self.away.lock().expect("lock") {
+            return Err(PortError::transient("reading the store: disk /var/lib/postrider is away"));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Registry for Store {
+    async fn create(&self, webhook: &Webhook) -> PortResult<()> {
+        let mut all = self.webhooks.lock().expect("lock");
+        if all.iter().any(|one| one.space == webhook.space && one.id == webhook.id) {
+            return Err(PortError::conflict("taken"));
+        }
+        all.push(webhook.clone());
+        Ok(())
+    }
+
+    async fn update(&self, webhook: &Webhook, expected: u64) -> PortResult<Written> {
+        let mut all = self.webhooks.lock().expect("lock");
+        let found = all.iter_mut().find(|one| one.space == webhook.space && one.id == webhook.id);
+        let mut races = self.races.lock().expect("lock");
+        if *races > 0 {
+            *races -= 1;
+            return Ok(Written::VersionMismatch { current: expected + 1 });
+        }
+        Ok(match found {
+            None => Written::Missing,
+            Some(one) if one.version != expected => Written::VersionMismatch { current: one.version },
+            Some(one) => {
+                *one = webhook.clone();
+                Written::Done(Box::new(webhook.clone()))
+            }
+        })
+    }
+
+    async fn delete(&self, space: &SpaceId, id: &WebhookId, expected: Option<u64>) -> PortResult<Written> {
+        let mut all = self.webhooks.lock().expect("lock");
+        let Some(at) = all.iter().position(|one| one.space == *space && one.id == *id) else {
+            return Ok(Written::Missing);
+        };
+        let current = all[at].version;
+        if expected.is_some_and(|expected| expected != current) {
+            return Ok(Written::VersionMismatch { current });
+        }
+        Ok(Written::Done(Box::new(all.remove(at))))
+    }
+
+    async fn get(&self, space: &SpaceId, id: &WebhookId) -> PortResult<Option<Webhook>> {
+        self.here()?;
+        let all = self.webhooks.lock().expect("lock");
+        Ok(all.iter().find(|one| one.space == *space && one.id == *id).cloned())
+    }
+
+    async fn list(&self, space: &SpaceId, skip: usize, limit: usize) -> PortResult<(Vec<Webhook>, usize)> {
+        self.here()?;
+        let all = self.webhooks.lock().expect("lock");
+        let own: Vec<_> = all.iter().rev().filter(|one| one.space == *space).cloned().collect();
+        let total = own.len();
+        Ok((own.into_iter().skip(skip).take(limit).collect(), total))
+    }
+}
+
+#[async_trait]
+impl Tokens for Store {
+    async fn find(&self, sha256: &[u8; 32]) -> PortResult<Option<Token>> {
+        Ok(self.tokens.lock().expect("lock").iter().find(|token| token.sha256 == *sha256).cloned())
+    }
+
+    async fn insert(&self, token: &Token) -> PortResult<()> {
+        self.tokens.lock().expect("lock").push(token.clone());
+        Ok(())
+    }
+
+    async fn list(&self) -> PortResult<Vec<Token>> {
+        Ok(self.tokens.lock().expect("lock").clone())
+    }
+
+    async fn revoke(&self, id: &TokenId, at: Timestamp) -> PortResult<bool> {
+        let mut all = self.tokens.lock().expect("lock");
+        let found = all.iter_mut().find(|token| token.id == *id);
+        Ok(found.map(|token| token.revoked_at = Some(at)).is_some())
+    }
+}
+
+#[async_trait]
+impl Spaces for Store {
+    async fn space(&self, id: &SpaceId) -> PortResult<Option<Space>> {
+        Ok(self.spaces.lock().expect("lock").iter().find(|space| space.id == *id).cloned())
+    }
+
+    async fn spaces(&self) -> PortResult<Vec<Space>> {
+        Ok(self.spaces.lock().expect("lock").clone())
+    }
+
+    async fn put_space(&self, space: &Space) -> PortResult<()> {
+        let mut all = self.spaces.lock().expect("lock");
+        all.retain(|one| one.id != space.id);
+        all.push(space.clone());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Bodies for Store {
+    async fn put(&self, day: Day, content: &Content) -> PortResult<BodyRef> {
+        self.bodies.lock().expect("lock").push(content.clone());
+        Ok(BodyRef { day, sha256: [0; 32], length: u32::try_from(content.size()).expect("small") })
+    }
+
+    async fn get(&self, _: &BodyRef) -> PortResult<Content> {
+        Err(PortError::permanent("gone"))
+    }
+}
+
+fn wanted(query: &LogQuery, delivery: &DeliveryRef, state: DeliveryState, at: Timestamp) -> bool {
+    let head = &delivery.event;
+    query.webhook.as_ref().is_none_or(|webhook| *webhook == delivery.webhook)
+        && query.event.as_ref().is_none_or(|event| *event == head.id)
+        && query.environment.as_ref().is_none_or(|environment| *environment == head.scope.environment)
+        && query.event_type.as_ref().is_none_or(|event_type| event_type == head.event_type.as_str())
+        && query.action.as_ref().is_none_or(|action| action == head.action.as_str())
+        && query.state.is_none_or(|wanted| wanted == state)
+        && query.from.is_none_or(|from| at >= from)
+        && query.to.is_none_or(|to| at < to)
+}
+
+fn page<T>(mut rows: Vec<(Cursor, T)>, query: &LogQuery) -> Page<T> {
+    rows.sort_by_key(|(cursor, _)| std::cmp::Reverse((cursor.at, cursor.id)));
+    let total = rows.len();
+    rows.retain(|(at, _)| query.cursor.as_ref().is_none_or(|cursor| (at.at, at.id) < (cursor.at, cursor.id)));
+    rows.drain(..query.skip.min(rows.len()));
+    let more = rows.len() > query.limit;
+    rows.truncate(query.limit);
+    let next = rows.last().map(|(cursor, _)| cursor.clone()).filter(|_| more);
+    Page { items: rows.into_iter().map(|(_, row)| row).collect(), next, total }
+}
+
+#[async_trait]
+impl LogRead for Store {
+    async fn event(&self, space: &SpaceId, id: &EventId) -> PortResult<Option<EventRow>> {
+        let all = self.events.lock().expect("lock");
+        Ok(all.iter().find(|row| row.event.head.scope.space == *space && row.event.head.id == *id).cloned())
+    }
+
+    async fn calls(&self, space: &SpaceId, query: &LogQuery) -> PortResult<Page<CallRecord>> {
+        let all = self.calls.lock().expect("lock");
+        let own = all.iter().filter(|call| call.delivery.event.scope.space == *space);
+        let rows = own.filter(|call| wanted(query, &call.delivery, call.state, call.started_at));
+        Ok(page(
+            rows.map(|call| (Cursor { at: call.started_at, id: call.id.0 }, call.clone())).collect(),
+            query,
+        ))
+    }
+
+    async fn call(&self, space: &SpaceId, id: CallId) -> PortResult<Option<CallRecord>> {
+        let all = self.calls.lock().expect("lock");
+        Ok(all.iter().find(|call| call.delivery.event.scope.space == *space && call.id == id).cloned())
+    }
+
+    async fn deliveries(&self, space: &SpaceId, query: &LogQuery) -> PortResult<Page<DeliveryRow>> {
+        let all = self.events.lock().expect("lock");
+        let own =
+            all.iter().filter(|row| row.event.head.scope.space == *space).flat_map(|row| &row.deliveries);
+        let rows = own.filter(|row| wanted(query, &row.delivery, row.state, row.updated_at));
+        Ok(page(rows.map(|row| (Cursor { at: row.updated_at, id: row.id.0 }, row.clone())).collect(), query))
+    }
+
+    async fn open_generation(
+        &self,
+        space: &SpaceId,
+        event: &EventId,
+        webhook: &WebhookId,
+        now: Timestamp,
+    ) -> PortResult<Option<DeliveryRow>> {
+        let mut all = self.events.lock().expect("lock");
+        let found =
+            all.iter_mut().find(|row| row.event.head.scope.space == *space && row.event.head.id == *event);
+        let Some(row) = found else { return Ok(None) };
+        let own = row.deliveries.iter().filter(|one| one.delivery.webhook == *webhook);
+        let Some(last) = own.max_by_key(|one| one.delivery.generation).cloned() else { return Ok(None) };
+        let delivery = DeliveryRef { generation: last.delivery.generation + 1, ..last.delivery };
+        let opened = DeliveryRow {
+            id: delivery.id(),
+            delivery,
+            state: DeliveryState::Pending,
+            attempt: 0,
+            next_at: None,
+            reason: None,
+            superseded_by: None,
+            updated_at: now,
+        };
+        row.deliveries.push(opened.clone());
+        Ok(Some(opened))
+    }
+
+    async fn balance(&self, space: Option<&SpaceId>) -> PortResult<StateCounts> {
+        let all = self.events.lock().expect("lock");
+        let own = all.iter().filter(|row| space.is_none_or(|space| row.event.head.scope.space == *space));
+        let states: Vec<_> = own
+            .flat_map(|row| &row.deliveries)
+            .filter(|row| row.delivery.generation == 0)
+            .map(|row| row.state)
+            .collect();
+        let count = |state| states.iter().filter(|one| **one == state).count() as u64;
+        Ok(DeliveryState::ALL.into_iter().map(|state| (state, count(state))).collect())
+    }
+}

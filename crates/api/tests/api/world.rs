@@ -1,0 +1,127 @@
+//! Everything around management that is no store: time, chance, keys, the outside, the queues.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use postrider_domain::call::{RecordedResponse, Timings};
+use postrider_domain::message::{DeliverMessage, Queue};
+use postrider_domain::secret::Sealed;
+use postrider_domain::timestamp::Timestamp;
+use postrider_ports::clock::{Clock, Random};
+use postrider_ports::error::{PortError, PortResult};
+use postrider_ports::queue::{Depth, Depths, Outgoing, Publish};
+use postrider_ports::secrets::{Place, Secrets};
+use postrider_ports::sender::{Request, Sender, Sent};
+
+/// Stands still until somebody sleeps; whoever sleeps wakes at once, at the instant asked for.
+pub(crate) struct JumpingClock(AtomicI64);
+
+impl JumpingClock {
+    pub(crate) fn at(text: &str) -> Self {
+        Self(AtomicI64::new(Timestamp::parse(text).expect("an instant").unix_ms()))
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        self.0.store(self.now().plus(by).unix_ms(), Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Clock for JumpingClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_ms(self.0.load(Ordering::SeqCst))
+    }
+
+    async fn sleep_until(&self, deadline: Timestamp) {
+        self.0.fetch_max(deadline.unix_ms(), Ordering::SeqCst);
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// Never the same twice, always the same from the start.
+#[derive(Default)]
+pub(crate) struct CountingRandom(AtomicU64);
+
+impl Random for CountingRandom {
+    fn fill(&self, bytes: &mut [u8]) {
+        let n = self.0.fetch_add(1, Ordering::SeqCst).to_be_bytes();
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            *byte = n[7 - at % 8].wrapping_mul(31).wrapping_add(u8::try_from(at % 251).expect("small"));
+        }
+    }
+}
+
+/// Seals by writing in hexadecimal, place first, so that a sealed text never contains the plain one.
+pub(crate) struct HexSecrets;
+
+impl Secrets for HexSecrets {
+    fn seal(&self, place: Place<'_>, secret: &str) -> PortResult<Sealed> {
+        let plain = format!("{}/{}/{}/{secret}", place.space, place.owner, place.field);
+        Ok(Sealed::new(format!("v1.{}", hex::encode(plain))))
+    }
+
+    fn open(&self, place: Place<'_>, sealed: &Sealed) -> PortResult<String> {
+        let bytes = sealed.as_str().strip_prefix("v1.").and_then(|text| hex::decode(text).ok());
+        let plain = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+        let here = format!("{}/{}/{}/", place.space, place.owner, place.field);
+        let opened = plain.as_deref().and_then(|plain| plain.strip_prefix(&here)).map(str::to_owned);
+        opened.ok_or_else(|| PortError::permanent("it does not open here"))
+    }
+}
+
+/// Answers what was scripted, else 200; remembers what was sent.
+#[derive(Default)]
+pub(crate) struct ScriptedSender {
+    pub(crate) sent: Mutex<Vec<Request>>,
+    pub(crate) script: Mutex<VecDeque<Sent>>,
+}
+
+#[async_trait]
+impl Sender for ScriptedSender {
+    async fn send(&self, request: Request) -> Sent {
+        self.sent.lock().expect("lock").push(request);
+        let scripted = self.script.lock().expect("lock").pop_front();
+        scripted.unwrap_or_else(|| answer(200, b"fine"))
+    }
+}
+
+pub(crate) fn answer(status: u16, body: &'static [u8]) -> Sent {
+    Sent {
+        result: Ok(RecordedResponse { status, headers: Vec::new(), body: body.into(), truncated: false }),
+        timings: Timings { total: Duration::from_millis(12), ..Timings::default() },
+    }
+}
+
+/// Remembers what was published; fails as often as it is told to.
+#[derive(Default)]
+pub(crate) struct Published {
+    pub(crate) messages: Mutex<Vec<Outgoing<DeliverMessage>>>,
+    pub(crate) failures: AtomicU64,
+}
+
+#[async_trait]
+impl Publish<DeliverMessage> for Published {
+    async fn publish(&self, batch: Vec<Outgoing<DeliverMessage>>) -> PortResult<()> {
+        let left = self.failures.load(Ordering::SeqCst);
+        if left > 0 {
+            self.failures.store(left - 1, Ordering::SeqCst);
+            return Err(PortError::transient("the queue is away"));
+        }
+        self.messages.lock().expect("lock").extend(batch);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Depths for Published {
+    async fn depth(&self, queue: Queue) -> PortResult<Depth> {
+        let ready = if queue == Queue::Events { 3 } else { 0 };
+        Ok(Depth { ready, ..Depth::default() })
+    }
+}
