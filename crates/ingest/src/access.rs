@@ -1,0 +1,192 @@
+//! Who may publish where. What was looked up is believed for a few seconds: a publisher's every request would otherwise
+//! cost two reads, and a revoked token may work that long (DESIGN leaves the figure to us).
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use postrider_domain::id::{Scope, SpaceId};
+use postrider_domain::timestamp::Timestamp;
+use postrider_domain::token::{Permission, Token};
+use postrider_ports::access::{Space, Spaces, Tokens};
+use postrider_ports::clock::Clock;
+use sha2::{Digest, Sha256};
+
+use crate::problem::{Kind, Problem};
+
+/// At most so many tokens and so many spaces are remembered.
+const REMEMBERED: usize = 1024;
+/// No token of ours is longer; what is longer is not even hashed.
+const LONGEST_TOKEN: usize = 512;
+
+/// Answers who may publish where.
+pub struct Access {
+    tokens: Arc<dyn Tokens>,
+    spaces: Arc<dyn Spaces>,
+    clock: Arc<dyn Clock>,
+    known_tokens: Known<[u8; 32], Token>,
+    known_spaces: Known<SpaceId, Space>,
+}
+
+impl Access {
+    /// Looks up in these, and believes what it found for that long.
+    pub fn new(
+        tokens: Arc<dyn Tokens>,
+        spaces: Arc<dyn Spaces>,
+        clock: Arc<dyn Clock>,
+        believed_for: Duration,
+    ) -> Self {
+        let (known_tokens, known_spaces) = (Known::new(believed_for), Known::new(believed_for));
+        Self { tokens, spaces, clock, known_tokens, known_spaces }
+    }
+
+    /// The token behind an `Authorization` header.
+    pub async fn token(&self, authorization: Option<&[u8]>) -> Result<Token, Problem> {
+        const FIX: &str = "send the header Authorization: Bearer <token> with a token that may publish events; \
+                           `postrider serve` prints the first one, the management API makes more";
+        let refused = |message: &str| Problem::new(Kind::Unauthenticated, message, FIX);
+        let header = authorization.ok_or_else(|| refused("the request names no token"))?;
+        let token = bearer(header)
+            .ok_or_else(|| refused("the Authorization header is not of the form Bearer <token>"))?;
+        let sha256 = <[u8; 32]>::from(Sha256::digest(token));
+        let now = self.clock.now();
+        let mut found = self.known_tokens.get(&sha256, now);
+        if found.is_none() {
+            let fetched = self.tokens.find(&sha256).await;
+            found = fetched.map_err(|fault| Problem::from_port("look up the token", &fault))?;
+            if let Some(token) = &found {
+                self.known_tokens.note(sha256, token, now);
+            }
+        }
+        // One answer for unknown, revoked and expired: what a token once was is nobody's business.
+        found
+            .filter(|token| token.is_valid(now))
+            .ok_or_else(|| refused("the token is not valid, or not any more"))
+    }
+
+    /// The space and environment of an address, if they exist and the token may publish there.
+    pub async fn scope(&self, token: &Token, space: &str, environment: &str) -> Result<Scope, Problem> {
+        let shown = space.chars().take(64).collect::<String>();
+        let space = SpaceId::new(space).ok();
+        // Judged before the space is looked up, so that a token learns nothing about the spaces of others.
+        if let Some(own) = &token.grant.space
+            && space.as_ref() != Some(own)
+        {
+            let message = format!("this token does not reach space {shown:?}");
+            return Err(Problem::new(
+                Kind::Forbidden,
+                message,
+                "use a token of that space, or publish to the token's",
+            ));
+        }
+        let no_space = || {
+            let fix =
+                "correct the address /spaces/{space}/environments/{environment}/events, or make the space";
+            Problem::new(Kind::NotFound, format!("there is no space {shown:?}"), fix)
+        };
+        let space = space.ok_or_else(no_space)?;
+        if !token.grant.allows(&space, Permission::EventsPublish) {
+            let role = token.grant.role;
+            let message = format!("this token has the role {role}, which may not publish events");
+            return Err(Problem::new(
+                Kind::Forbidden,
+                message,
+                "use a token of the role publisher, editor or admin",
+            ));
+        }
+        let known = self.space(&space).await?.ok_or_else(no_space)?;
+        let environment =
+            known.environments.into_iter().find(|one| one.as_str() == environment).ok_or_else(|| {
+                let shown = environment.chars().take(64).collect::<String>();
+                let message = format!("space {space} has no environment {shown:?}");
+                Problem::new(Kind::NotFound, message, "correct the address, or make the environment")
+            })?;
+        Ok(Scope { space, environment })
+    }
+
+    async fn space(&self, id: &SpaceId) -> Result<Option<Space>, Problem> {
+        let now = self.clock.now();
+        if let Some(known) = self.known_spaces.get(id, now) {
+            return Ok(Some(known));
+        }
+        let fetched = self.spaces.space(id).await;
+        let fetched = fetched.map_err(|fault| Problem::from_port("look up the space", &fault))?;
+        if let Some(space) = &fetched {
+            self.known_spaces.note(id.clone(), space, now);
+        }
+        Ok(fetched)
+    }
+}
+
+/// The token in `Bearer <token>`; the scheme may be of any case (RFC 9110 §11.1).
+fn bearer(header: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = header.split_at_checked(7)?;
+    let token = token.trim_ascii();
+    let is_good = scheme.eq_ignore_ascii_case(b"bearer ") && (1..=LONGEST_TOKEN).contains(&token.len());
+    is_good.then_some(token)
+}
+
+/// What was found not long ago. What does not exist is not remembered: it would fill the memory with whatever strangers
+/// ask for, and a new token or space must work at once.
+struct Known<K, V> {
+    believed_for: Duration,
+    entries: Mutex<HashMap<K, (V, Timestamp)>>,
+}
+
+impl<K: Hash + Eq, V: Clone> Known<K, V> {
+    fn new(believed_for: Duration) -> Self {
+        Self { believed_for, entries: Mutex::new(HashMap::new()) }
+    }
+
+    fn get(&self, key: &K, now: Timestamp) -> Option<V> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.get(key).filter(|(_, since)| self.counts(*since, now)).map(|(value, _)| value.clone())
+    }
+
+    fn note(&self, key: K, value: &V, now: Timestamp) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= REMEMBERED {
+            entries.retain(|_, (_, since)| self.counts(*since, now));
+        }
+        if entries.len() >= REMEMBERED {
+            entries.clear();
+        }
+        entries.insert(key, (value.clone(), now));
+    }
+
+    /// A clock set back must not make an entry last longer.
+    fn counts(&self, since: Timestamp, now: Timestamp) -> bool {
+        now >= since && now.since(since) < self.believed_for
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bearer_token_is_read_in_any_case_and_nothing_else_is() {
+        assert_eq!(bearer(b"Bearer abc"), Some(&b"abc"[..]));
+        assert_eq!(bearer(b"bEARER  abc "), Some(&b"abc"[..]));
+        let long = format!("Bearer {}", "x".repeat(LONGEST_TOKEN + 1));
+        for bad in ["", "Bearer", "Bearer ", "Basic abc", "Bearerabc", &long, "abc"] {
+            assert_eq!(bearer(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_known_is_believed_for_its_time_and_the_memory_is_bounded() {
+        let known = Known::new(Duration::from_secs(5));
+        let at = Timestamp::from_unix_ms;
+        known.note(0, &"zero", at(1_000));
+        assert_eq!(known.get(&0, at(5_999)), Some("zero"));
+        assert_eq!(known.get(&0, at(6_000)), None);
+        assert_eq!(known.get(&0, at(999)), None, "a clock that was set back");
+        for key in 0..=REMEMBERED {
+            known.note(key, &"again", at(2_000));
+        }
+        let held = known.entries.lock().expect("nobody panicked").len();
+        assert!((1..=REMEMBERED).contains(&held), "{held}");
+    }
+}

@@ -1,0 +1,39 @@
+//! Back-pressure: how much is waiting, as measured last (DESIGN §4.2).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use postrider_domain::message::Queue;
+use postrider_ports::error::PortResult;
+use postrider_ports::queue::Depths;
+
+/// How often it is measured.
+pub const EVERY: Duration = Duration::from_secs(1);
+
+/// The number of messages that are ready and wait, over all queues: an event that is accepted now stands behind them.
+/// What was put off to a later instant does not count; a receiver that is down must not close the door for all.
+#[derive(Debug, Clone, Default)]
+pub struct Pressure(Arc<AtomicU64>);
+
+impl Pressure {
+    /// Nothing waits, until it is measured.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Measures and notes how many messages wait. On error the last figure stays.
+    pub async fn measure(&self, depths: &dyn Depths) -> PortResult<u64> {
+        let mut waiting = 0_u64;
+        for queue in Queue::ALL {
+            waiting = waiting.saturating_add(depths.depth(queue).await?.ready);
+        }
+        self.0.store(waiting, Ordering::Relaxed);
+        Ok(waiting)
+    }
+
+    /// As measured last.
+    pub fn waiting(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
