@@ -104,7 +104,8 @@ async fn write_connection(path: &Path, max_pages: Option<u32>) -> Result<SqliteC
     // A newer release may have added to the schema: what we do not know there does not disturb us.
     let mut migrations = sqlx::migrate!("./migrations");
     migrations.set_ignore_missing(true);
-    migrations.run(&mut connection).await?;
+    // `run` does the same over a generic connection, whose future the compiler cannot see to be Send.
+    migrations.run_direct(None, &mut connection, false).await?;
     Ok(connection)
 }
 
