@@ -1,0 +1,191 @@
+//! One call: render, sign, send, judge, and what the log keeps of it.
+
+use std::time::Duration;
+
+use postrider_dialects::mask::Mask;
+use postrider_dialects::{Dialect, Occasion, RenderError, Rendered};
+use postrider_domain::call::{CallRecord, Failure, RecordedRequest, RecordedResponse, Timings};
+use postrider_domain::delivery::DeliveryState;
+use postrider_domain::event::Event;
+use postrider_domain::message::TraceContext;
+use postrider_domain::outcome::{Ended, FailureKind, Outcome, retry_after};
+use postrider_domain::timestamp::Timestamp;
+use postrider_domain::webhook::{Webhook, WebhookAction};
+use postrider_ports::clock::draw_call_id;
+use postrider_ports::secrets::open_webhook;
+use postrider_ports::sender::{Request, Sent};
+
+use crate::bundle::Ticket;
+use crate::index::Known;
+use crate::worker::Worker;
+
+/// A call that was made, or could not be.
+pub(crate) struct Made {
+    /// What the log keeps.
+    pub(crate) record: CallRecord,
+    /// How it ended.
+    pub(crate) ended: Ended,
+    /// What that means.
+    pub(crate) outcome: Outcome,
+}
+
+/// A request that is ready to leave.
+struct Ready {
+    rendered: Rendered,
+    mask: Mask,
+    timeout: Duration,
+}
+
+/// Why there is no request.
+enum Unready {
+    /// The dialect has no words for the event.
+    NotExpressible(String),
+    /// Something the webhook's owner must mend.
+    Fault(String),
+}
+
+/// Makes one attempt. `Err` says why the event cannot be said in the webhook's dialect: then there was no call.
+pub(crate) async fn call(
+    worker: &Worker,
+    ticket: &Ticket,
+    attempt: u32,
+    known: &Known,
+    event: &Event,
+) -> Result<Made, String> {
+    let started_at = worker.now();
+    let id = draw_call_id(worker.deps.clock.as_ref(), worker.deps.random.as_ref());
+    let (request, sent) = match render(worker, ticket, attempt, known, event) {
+        Ok(ready) => send(worker, ready, &ticket.bundle.trace).await,
+        Err(Unready::NotExpressible(reason)) => return Err(reason),
+        Err(Unready::Fault(message)) => {
+            let failure = Failure { kind: FailureKind::Request, message };
+            (unsent(&known.webhook), Sent { result: Err(failure), timings: Timings::default() })
+        }
+    };
+    let ended = ended(&sent, worker.now());
+    let outcome = judge(known, &ended);
+    let (response, failure) = match sent.result {
+        Ok(response) => (Some(response), None),
+        Err(failure) => (None, Some(failure)),
+    };
+    let (state, next_at) = next(worker, known, attempt, outcome);
+    let record = CallRecord {
+        id,
+        delivery: ticket.delivery(),
+        attempt,
+        started_at,
+        timings: sent.timings,
+        request,
+        response,
+        failure,
+        state,
+        next_at,
+        webhook_version: known.webhook.version,
+    };
+    Ok(Made { record, ended, outcome })
+}
+
+/// The deadline of a webhook's calls.
+pub(crate) fn timeout(known: &Known) -> Duration {
+    let by_dialect =
+        || known.dialect.map_or(postrider_dialects::dialect::DEFAULT_TIMEOUT, Dialect::default_timeout);
+    known.webhook.timeout.unwrap_or_else(by_dialect)
+}
+
+fn render(
+    worker: &Worker,
+    ticket: &Ticket,
+    attempt: u32,
+    known: &Known,
+    event: &Event,
+) -> Result<Ready, Unready> {
+    let webhook = &known.webhook;
+    let dialect = known.dialect.ok_or_else(|| {
+        let names = postrider_dialects::names().join(", ");
+        Unready::Fault(format!("dialect {:?} is not known; known are {names}", webhook.dialect))
+    })?;
+    let now = worker.now();
+    let secrets = open_webhook(worker.deps.secrets.as_ref(), webhook, now)
+        .map_err(|error| Unready::Fault(format!("a secret of the webhook does not open: {error}")))?;
+    let message_id = if ticket.target.generation == 0 { ticket.id } else { ticket.delivery().message_id() };
+    let occasion = Occasion { event, webhook, secrets: &secrets, message_id, attempt, now };
+    match dialect.write(&occasion) {
+        Ok(rendered) => Ok(Ready { rendered, mask: Mask::new(webhook, &secrets), timeout: timeout(known) }),
+        Err(RenderError::NotExpressible { reason, .. }) => Err(Unready::NotExpressible(reason)),
+        Err(error) => Err(Unready::Fault(error.to_string())),
+    }
+}
+
+/// Sends it; what comes back is masked.
+async fn send(worker: &Worker, ready: Ready, trace: &TraceContext) -> (RecordedRequest, Sent) {
+    let Ready { mut rendered, mask, timeout } = ready;
+    if let Some(parent) = &trace.parent
+        && !rendered.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("traceparent"))
+    {
+        rendered.headers.push(("traceparent".to_owned(), parent.clone()));
+    }
+    let recorded = mask.request(&rendered, timeout);
+    let Rendered { method, url, headers, body } = rendered;
+    let request = Request { method: method.as_str().to_owned(), url, headers, body, timeout };
+    let Sent { result, timings } = worker.deps.sender.send(request).await;
+    let result = match result {
+        Ok(response) => Ok(mask.response(&response)),
+        Err(failure) => Err(Failure { message: mask.text(&failure.message), ..failure }),
+    };
+    (recorded, Sent { result, timings })
+}
+
+/// A request that was never made, as far as it is known.
+fn unsent(webhook: &Webhook) -> RecordedRequest {
+    let WebhookAction::Http(target) = &webhook.action;
+    RecordedRequest {
+        method: target.method.as_str().to_owned(),
+        url: target.url.clone(),
+        headers: Vec::new(),
+        body: bytes::Bytes::new(),
+        timeout: webhook.timeout.unwrap_or_default(),
+    }
+}
+
+fn ended(sent: &Sent, now: Timestamp) -> Ended {
+    match &sent.result {
+        Ok(RecordedResponse { status, headers, .. }) => {
+            let asked = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
+            let retry_after = asked.and_then(|(_, value)| retry_after(value, now));
+            Ended::Answered { status: *status, retry_after }
+        }
+        Err(failure) => Ended::Failed(failure.kind),
+    }
+}
+
+fn judge(known: &Known, ended: &Ended) -> Outcome {
+    match (known.dialect, &known.webhook.retry) {
+        (None, _) => Outcome::Final,
+        (Some(dialect), Some(policy)) => dialect.judge(ended, &policy.on),
+        (Some(dialect), None) => dialect.judge(ended, &dialect.default_policy().on),
+    }
+}
+
+/// Where the delivery stands after this attempt, and when the next one is due.
+fn next(
+    worker: &Worker,
+    known: &Known,
+    attempt: u32,
+    outcome: Outcome,
+) -> (DeliveryState, Option<Timestamp>) {
+    let not_before = match outcome {
+        Outcome::Success => return (DeliveryState::Delivered, None),
+        Outcome::Final | Outcome::Gone => return (DeliveryState::GivenUp, None),
+        Outcome::Retry { not_before } => not_before,
+    };
+    let random = worker.deps.random.fraction();
+    let delay = match (&known.webhook.retry, known.dialect) {
+        (Some(policy), _) => policy.next_delay(attempt, not_before, random),
+        (None, Some(dialect)) => dialect.default_policy().next_delay(attempt, not_before, random),
+        (None, None) => None,
+    };
+    match delay {
+        Some(delay) => (DeliveryState::Pending, Some(worker.now().plus(delay))),
+        None => (DeliveryState::GivenUp, None),
+    }
+}

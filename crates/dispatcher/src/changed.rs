@@ -1,0 +1,65 @@
+//! `changedFields`: whether an event changed one of the fields a webhook cares about.
+
+use postrider_domain::event::Content;
+use serde_json::Value;
+
+/// What an event changed: the resource now and before, parsed once for all webhooks that ask.
+pub(crate) struct Changed {
+    data: Value,
+    previous: Value,
+}
+
+impl Changed {
+    /// Parses the content. An event that does not say what was before counts as having changed everything it has: a new
+    /// resource has, and otherwise a call too many is better than one too few.
+    pub(crate) fn new(content: &Content) -> Self {
+        let read = |text: &str| serde_json::from_str(text).unwrap_or(Value::Null);
+        Self {
+            data: read(content.data.as_str()),
+            previous: content.previous.as_ref().map_or(Value::Null, |previous| read(previous.as_str())),
+        }
+    }
+
+    /// The first of these fields that changed. A field is a JSON pointer (RFC 6901), or the name of a top-level field.
+    pub(crate) fn first<'a>(&self, fields: &'a [String]) -> Option<&'a str> {
+        fields.iter().map(String::as_str).find(|field| at(&self.data, field) != at(&self.previous, field))
+    }
+}
+
+fn at<'a>(value: &'a Value, field: &str) -> Option<&'a Value> {
+    if field.starts_with('/') { value.pointer(field) } else { value.get(field) }
+}
+
+#[cfg(test)]
+mod tests {
+    use postrider_domain::json::Json;
+
+    use super::*;
+
+    fn first_changed(previous: Option<&str>, fields: &[&str]) -> Option<String> {
+        let data = r#"{"title": "new", "slug": "same", "fields": {"body": {"en": 2}}}"#;
+        let content = Content {
+            data: Json::from_checked(data),
+            previous: previous.map(Json::from_checked),
+            related: None,
+            source: None,
+        };
+        let fields: Vec<String> = fields.iter().map(|&field| field.to_owned()).collect();
+        Changed::new(&content).first(&fields).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_field_is_a_top_level_name_or_a_pointer() {
+        let previous = Some(r#"{"slug":"same","title":"old","fields":{"body":{"en":1},"gone":1}}"#);
+        assert_eq!(first_changed(previous, &["slug", "title"]).as_deref(), Some("title"));
+        assert_eq!(first_changed(previous, &["/fields/body/en"]).as_deref(), Some("/fields/body/en"));
+        assert_eq!(first_changed(previous, &["/fields/gone"]).as_deref(), Some("/fields/gone"));
+        assert_eq!(first_changed(previous, &["slug", "none", "/fields/none"]), None);
+    }
+
+    #[test]
+    fn without_a_before_everything_there_has_changed() {
+        assert_eq!(first_changed(None, &["none", "slug"]).as_deref(), Some("slug"));
+        assert_eq!(first_changed(None, &["none"]), None);
+    }
+}

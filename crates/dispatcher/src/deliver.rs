@@ -1,0 +1,261 @@
+//! One delivery from the room to its settlement: the latest settings, a permit, a token, the breaker's pass, the call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use postrider_domain::call::CallRecord;
+use postrider_domain::delivery::DeliveryState;
+use postrider_domain::outcome::{Ended, FailureKind, Outcome};
+use postrider_domain::record::{Record, SettledRecord};
+use postrider_domain::timestamp::Timestamp;
+use postrider_domain::webhook::{Disabled, DisabledBy, RateLimit, Status};
+use postrider_ports::error::{PortError, PortResult};
+use tracing::{error, info};
+
+use crate::breaker::Pass;
+use crate::bundle::{Fate, Ticket};
+use crate::call::{self, Made};
+use crate::floor::{Entered, Permit};
+use crate::index::Known;
+use crate::settle::{Again, Settlement};
+use crate::shares;
+use crate::tokens::per_second;
+use crate::worker::Worker;
+
+/// Waits shorter than this happen in the process; the queues' delays begin here (DESIGN §4.2).
+const SHORT: Duration = Duration::from_secs(1);
+/// So many short waits in a row at most: their records are held back meanwhile.
+const SHORT_WAITS: usize = 4;
+
+/// What one attempt came to.
+enum Step {
+    /// It ended without a call.
+    Ended(SettledRecord),
+    /// No call now; the same attempt at this instant.
+    PutOff(Timestamp),
+    /// A call was made.
+    Called(Box<CallRecord>),
+}
+
+/// What stands between a delivery and its call.
+enum Gate {
+    /// Nothing.
+    Open { permit: Permit, known: Arc<Known>, pass: Pass },
+    /// A step without a call.
+    Shut(Step),
+    /// Ask again: a short wait is over.
+    Again,
+}
+
+/// Brings one delivery as far as it comes now. `Err` says how its message must end, with nothing to be recorded.
+pub(crate) async fn deliver(worker: &Worker, ticket: &Ticket) -> Result<Settlement, Fate> {
+    let mut attempt = ticket.target.attempt;
+    let mut held: Vec<Record> = Vec::new();
+    loop {
+        let step = match make_attempt(worker, ticket, attempt).await {
+            Ok(step) => step,
+            Err(fate) if held.is_empty() => return Err(fate),
+            // Calls were made: their evidence goes out with the message that follows them.
+            Err(_) => Step::PutOff(worker.now().plus(SHORT)),
+        };
+        match step {
+            Step::Ended(record) => {
+                held.push(Record::Settled(record));
+                return Ok(Settlement { again: None, records: held });
+            }
+            Step::PutOff(at) => {
+                return Ok(Settlement { again: Some(Again { attempt, at }), records: held });
+            }
+            Step::Called(record) => {
+                let next_at = record.next_at;
+                let older = older_generation(worker, ticket, record.state);
+                held.push(Record::Call(record));
+                held.extend(older.map(Record::Settled));
+                let Some(at) = next_at else { return Ok(Settlement { again: None, records: held }) };
+                attempt += 1;
+                // A record of this attempt alone would say that a message for the next one exists.
+                let short = at.since(worker.now()) < SHORT && held.len() <= SHORT_WAITS;
+                if !short || worker.wait_until(at).await.is_err() {
+                    return Ok(Settlement { again: Some(Again { attempt, at }), records: held });
+                }
+            }
+        }
+    }
+}
+
+async fn make_attempt(worker: &Worker, ticket: &Ticket, attempt: u32) -> Result<Step, Fate> {
+    loop {
+        let (permit, known, pass) = match gate(worker, ticket).await? {
+            Gate::Open { permit, known, pass } => (permit, known, pass),
+            Gate::Shut(step) => return Ok(step),
+            Gate::Again => continue,
+        };
+        let event = match ticket.bundle.complete(worker.deps.bodies.as_ref()).await {
+            Ok(event) => event,
+            Err(error) if error.is_transient() => return Err(release(worker, &error)),
+            Err(error) => return Ok(ended(worker, ticket, DeliveryState::Parked, error.to_string())),
+        };
+        return Ok(match call::call(worker, ticket, attempt, &known, &event).await {
+            Ok(made) => {
+                conclude(worker, &known, permit, pass, &made).await;
+                Step::Called(Box::new(made.record))
+            }
+            Err(reason) => ended(worker, ticket, DeliveryState::Skipped, reason),
+        });
+    }
+}
+
+/// Passes everything that can stand before a call. The webhook is looked at twice, because waiting takes time.
+async fn gate(worker: &Worker, ticket: &Ticket) -> Result<Gate, Fate> {
+    let known = match active(worker, ticket).await? {
+        Ok(known) => known,
+        Err(step) => return Ok(Gate::Shut(step)),
+    };
+    if let Some(until) = worker.breakers.open_until(&known.callee.key, worker.now()) {
+        return Ok(Gate::Shut(put_off(worker, &known, Some(until))));
+    }
+    let permit = match worker.floor.enter(&known.callee) {
+        Entered::Granted(permit) => permit,
+        Entered::Full => return Ok(Gate::Shut(put_off(worker, &known, None))),
+        Entered::Waiting(granted) => tokio::select! {
+            biased;
+            () = worker.stop.cancelled() => return Err(Fate::Release),
+            permit = granted => permit.map_err(|_| Fate::Release)?,
+        },
+    };
+    if worker.stop.is_cancelled() {
+        return Err(Fate::Release);
+    }
+    let known = match active(worker, ticket).await? {
+        Ok(known) => known,
+        Err(step) => return Ok(Gate::Shut(step)),
+    };
+    if let Some(limit) = known.webhook.rate_limit
+        && let Err(at) = worker.tokens.take(&known.callee.key, limit, worker.now()).await
+    {
+        // Others may call while this one waits.
+        drop(permit);
+        return wait_for_token(worker, &known, limit, at).await;
+    }
+    let key = &known.callee.key;
+    // A probe that never reports must not hold the breaker for ever: its deadline, and a little for the way.
+    let pass = worker.breakers.pass(key, worker.now(), call::timeout(&known) + SHORT).await;
+    if let Pass::Open(until) = pass {
+        return Ok(Gate::Shut(put_off(worker, &known, Some(until))));
+    }
+    Ok(Gate::Open { permit, known, pass })
+}
+
+async fn wait_for_token(
+    worker: &Worker,
+    known: &Known,
+    limit: RateLimit,
+    at: Timestamp,
+) -> Result<Gate, Fate> {
+    let short = at.since(worker.now()) < SHORT;
+    let Some(_sleeper) = worker.tokens.wait(&known.callee.key, limit).filter(|_| short) else {
+        return Ok(Gate::Shut(put_off(worker, known, Some(at))));
+    };
+    worker.wait_until(at).await.map_err(|_| Fate::Release)?;
+    Ok(Gate::Again)
+}
+
+/// The webhook as it stands now, or the end of the delivery when it is disabled or gone. Before that is believed the index
+/// is verified: it may be older than the message.
+async fn active(worker: &Worker, ticket: &Ticket) -> Result<Result<Arc<Known>, Step>, Fate> {
+    let space = &ticket.bundle.event.head.scope.space;
+    let look = async || -> PortResult<Option<Arc<Known>>> {
+        worker.spaces.webhook(space, &ticket.target.webhook).await
+    };
+    let mut known = look().await.map_err(|error| release(worker, &error))?;
+    if !is_active(known.as_ref()) && !worker.spaces.verified_after(ticket.received_at) {
+        worker.spaces.refresh().await.map_err(|error| release(worker, &error))?;
+        known = look().await.map_err(|error| release(worker, &error))?;
+    }
+    let reason = match known {
+        None => "the webhook was deleted".to_owned(),
+        Some(known) => match &known.webhook.status {
+            Status::Active => return Ok(Ok(known)),
+            Status::Disabled(why) => format!("the webhook is disabled since {}: {}", why.at, why.reason),
+        },
+    };
+    Ok(Err(ended(worker, ticket, DeliveryState::Cancelled, reason)))
+}
+
+fn is_active(known: Option<&Arc<Known>>) -> bool {
+    known.is_some_and(|known| known.webhook.is_active())
+}
+
+/// What a call means for those beside it: shares, breaker, and the webhook itself when it is gone.
+async fn conclude(worker: &Worker, known: &Known, permit: Permit, pass: Pass, made: &Made) {
+    permit.finish(match (made.outcome, &made.ended) {
+        (Outcome::Success, _) => shares::Ended::Success,
+        (_, Ended::Failed(FailureKind::Timeout)) => shares::Ended::TimedOut,
+        _ => shares::Ended::Failure,
+    });
+    let key = &known.callee.key;
+    match &made.ended {
+        Ended::Answered { status, .. } if *status < 500 => worker.breakers.success(key).await,
+        // Our own fault says nothing about the receiver.
+        Ended::Failed(FailureKind::AddressBlocked | FailureKind::Request) => {}
+        _ => worker.breakers.failure(key, pass, worker.now()).await,
+    }
+    if made.outcome == Outcome::Gone {
+        disable(worker, known).await;
+    }
+}
+
+async fn disable(worker: &Worker, known: &Known) {
+    let webhook = &known.webhook;
+    let reason = "the receiver answered 410 Gone".to_owned();
+    let why = Disabled { at: worker.now(), by: DisabledBy::Gone, reason };
+    let disabling = worker
+        .pause
+        .insist(async |_| worker.deps.disable.disable(&webhook.space, &webhook.id, &why).await.map(drop));
+    match disabling.await {
+        Ok(()) => {
+            info!(space = %webhook.space, webhook = %webhook.id, "webhook disabled: 410 Gone");
+            worker.refresh().await;
+        }
+        Err(error) => {
+            error!(%error, space = %webhook.space, webhook = %webhook.id, "a webhook that is gone stays enabled");
+        }
+    }
+}
+
+/// The success of a later generation settles the first, which may still be waiting for a retry (DESIGN §4.4).
+fn older_generation(worker: &Worker, ticket: &Ticket, state: DeliveryState) -> Option<SettledRecord> {
+    let generation = ticket.target.generation;
+    if generation == 0 || state != DeliveryState::Delivered {
+        return None;
+    }
+    let mut delivery = ticket.delivery();
+    delivery.generation = 0;
+    Some(SettledRecord {
+        delivery,
+        state: DeliveryState::Superseded,
+        attempt: 0,
+        reason: format!("generation {generation} was delivered"),
+        by: Some(ticket.id),
+        at: worker.now(),
+    })
+}
+
+fn ended(worker: &Worker, ticket: &Ticket, state: DeliveryState, reason: String) -> Step {
+    Step::Ended(ticket.ended(state, reason, None, worker.now()))
+}
+
+fn put_off(worker: &Worker, known: &Known, earliest: Option<Timestamp>) -> Step {
+    let limit = known.webhook.rate_limit.map(per_second);
+    Step::PutOff(worker.floor.put_off(&known.callee.key, limit, earliest))
+}
+
+/// Something we need is away: the message is given back, and nothing is taken for a moment.
+fn release(worker: &Worker, error: &PortError) -> Fate {
+    if error.is_transient() {
+        worker.pause.trouble(&error.to_string());
+        Fate::Release
+    } else {
+        Fate::Reject(error.to_string())
+    }
+}

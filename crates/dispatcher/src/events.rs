@@ -1,0 +1,211 @@
+//! From accepted events to deliveries: match, join windows, publish, register, record, acknowledge, a batch at a time.
+//! Idempotent: delivery ids are derived, and what is published while handling a suspect is a suspect itself.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::join_all;
+use postrider_domain::coalesce::Window;
+use postrider_domain::delivery::DeliveryId;
+use postrider_domain::message::{DeliverMessage, EventMessage, Queue};
+use postrider_domain::record::Record;
+use postrider_ports::error::{PortError, PortErrorKind, PortResult};
+use postrider_ports::queue::{Consume, Lease, Outgoing, Received};
+use postrider_ports::windows::Opening;
+use tokio::task::JoinSet;
+use tracing::{error, warn};
+
+use crate::Error;
+use crate::fanout::Fanout;
+use crate::lanes::{drain, drain_one, reaping};
+use crate::matching::match_event;
+use crate::recorder::Submission;
+use crate::settle::panic_text;
+use crate::worker::Worker;
+
+/// Messages published at once: a fan-out to 4,096 webhooks.
+const PUBLISHED_AT_ONCE: usize = 256;
+
+/// An event that was matched, with its lease.
+struct Work {
+    fanout: Fanout,
+    suspect: bool,
+    lease: Box<dyn Lease>,
+}
+
+/// Receives and matches events until somebody asks to stop, then finishes what it holds.
+pub(crate) async fn run(worker: Arc<Worker>) -> Result<(), Error> {
+    let mut consumer = worker.deps.events.consumer(Queue::Events);
+    let mut tasks = JoinSet::new();
+    let mut fault = None;
+    loop {
+        while tasks.len() >= worker.settings.event_concurrency {
+            drain_one(&worker, &mut tasks).await;
+        }
+        let taking = async {
+            worker.may_consume().await;
+            consumer.receive(worker.settings.event_batch).await
+        };
+        match reaping(&worker, &mut tasks, taking).await {
+            Err(_stopping) => break,
+            Ok(Ok(batch)) => {
+                let worker = Arc::clone(&worker);
+                tasks.spawn(async move { handle(&worker, batch).await });
+            }
+            Ok(Err(error)) if error.is_transient() => worker.pause.trouble(&error.to_string()),
+            Ok(Err(source)) => {
+                fault = Some(Error::Queue { queue: Queue::Events.as_str(), source });
+                break;
+            }
+        }
+    }
+    drop(consumer);
+    drain(&worker, &mut tasks).await;
+    fault.map_or(Ok(()), Err)
+}
+
+/// Handles what is there now, unless nothing may be taken; returns how many events that were. Never waits for an event.
+pub(crate) async fn step(worker: &Worker, consumer: &mut dyn Consume<EventMessage>) -> PortResult<usize> {
+    if worker.may_consume().now_or_never().is_none() {
+        return Ok(0);
+    }
+    let Some(received) = consumer.receive(worker.settings.event_batch).now_or_never() else { return Ok(0) };
+    let batch = received?;
+    let events = batch.len();
+    handle(worker, batch).await;
+    Ok(events)
+}
+
+async fn handle(worker: &Worker, batch: Vec<Received<EventMessage>>) {
+    let mut works = Vec::with_capacity(batch.len());
+    for received in batch {
+        works.extend(match_one(worker, received).await);
+    }
+    join_windows(worker, &mut works).await;
+    let works = publish_all(worker, works).await;
+    register(worker, &works).await;
+    join_all(works.into_iter().map(|work| finish(worker, work))).await;
+}
+
+/// `None` when its lease was ended instead.
+async fn match_one(worker: &Worker, received: Received<EventMessage>) -> Option<Work> {
+    let Received { message, suspect, redeliveries, trace, lease } = received;
+    let suspect = suspect || redeliveries > 0;
+    let event = message.event;
+    let matching = async {
+        let index = worker.spaces.space(&event.head.scope.space).await?;
+        match_event(&index, &event, worker.deps.bodies.as_ref()).await
+    };
+    match AssertUnwindSafe(matching).catch_unwind().await {
+        Ok(Ok(matched)) => {
+            let fanout = Fanout::new(event, matched, suspect, trace);
+            return Some(Work { fanout, suspect, lease });
+        }
+        Ok(Err(error)) => give_back(worker, lease, &error).await,
+        Err(panic) => {
+            let reason = format!("matching panicked: {}", panic_text(panic.as_ref()));
+            error!(event = %event.head.id, reason, "an event is rejected");
+            note(worker, lease.reject(&reason).await);
+        }
+    }
+    None
+}
+
+/// Without the windows every delivery is on its own: more calls, never fewer.
+async fn join_windows(worker: &Worker, works: &mut [Work]) {
+    let openings: Vec<Opening> = works.iter().flat_map(|work| work.fanout.openings()).collect();
+    if openings.is_empty() {
+        return;
+    }
+    match worker.deps.windows.join(&openings).await {
+        Ok(ends) => {
+            let mut ends = ends.into_iter();
+            for work in works {
+                work.fanout.joined(&mut ends);
+            }
+        }
+        Err(error) => warn!(%error, "windows cannot be joined; each delivery waits on its own"),
+    }
+}
+
+/// Publishes the messages of all; those whose messages cannot be published are given back.
+async fn publish_all(worker: &Worker, works: Vec<Work>) -> Vec<Work> {
+    let bulk_after = worker.settings.bulk_after;
+    let messages = works.iter().flat_map(|work| work.fanout.messages(bulk_after)).collect();
+    let Err(error) = publish(worker, messages).await else { return works };
+    if error.kind == PortErrorKind::Transient || works.len() == 1 {
+        for work in works {
+            give_back(worker, work.lease, &error).await;
+        }
+        return Vec::new();
+    }
+    // One of them cannot be published: the others must not suffer for it.
+    let mut published = Vec::with_capacity(works.len());
+    for work in works {
+        match publish(worker, work.fanout.messages(bulk_after)).await {
+            Ok(()) => published.push(work),
+            Err(error) => give_back(worker, work.lease, &error).await,
+        }
+    }
+    published
+}
+
+async fn publish(worker: &Worker, mut messages: Vec<Outgoing<DeliverMessage>>) -> PortResult<()> {
+    while !messages.is_empty() {
+        let rest = messages.split_off(messages.len().min(PUBLISHED_AT_ONCE));
+        let publishing = worker.pause.insist(|repeated| {
+            let mut batch = messages.clone();
+            for one in &mut batch {
+                one.suspect |= repeated;
+            }
+            worker.deps.deliver.publish(batch)
+        });
+        publishing.await?;
+        messages = rest;
+    }
+    Ok(())
+}
+
+/// Only what was confirmed may make older deliveries superfluous.
+async fn register(worker: &Worker, works: &[Work]) {
+    let confirmed: Vec<(Window, DeliveryId)> =
+        works.iter().flat_map(|work| work.fanout.registrations()).collect();
+    if confirmed.is_empty() {
+        return;
+    }
+    if let Err(error) = worker.deps.windows.register(&confirmed).await {
+        warn!(%error, "windows cannot be told of their newest; older states are sent too");
+    }
+}
+
+async fn finish(worker: &Worker, work: Work) {
+    let Work { fanout, suspect, lease } = work;
+    let trace = fanout.trace().clone();
+    let records = vec![Record::Matched(fanout.record(worker.now()))];
+    match worker.recorder.submit(Submission { records, suspect, trace }).await {
+        Ok(()) => note(worker, lease.ack().await),
+        Err(error) => give_back(worker, lease, &error).await,
+    }
+}
+
+async fn give_back(worker: &Worker, lease: Box<dyn Lease>, error: &PortError) {
+    if error.is_transient() {
+        worker.pause.trouble(&error.to_string());
+        note(worker, lease.release().await);
+    } else {
+        error!(%error, "an event is rejected");
+        note(worker, lease.reject(&error.to_string()).await);
+    }
+}
+
+/// A lease that could not be ended comes back by itself, as redelivered.
+fn note(worker: &Worker, ended: PortResult<()>) {
+    match ended {
+        Ok(()) => worker.pause.success(),
+        Err(error) => {
+            warn!(%error, "a lease could not be ended");
+            worker.pause.trouble(&error.to_string());
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Match, fan out, deliver, settle: from an accepted event to the last record of its last call.
+//!
+//! The way through the files:
+//!
+//! - `events` takes events: `matching` (over `index` and `spaces`, with `changed`) decides who wants one, `fanout` makes
+//!   the messages.
+//! - `lanes` takes deliveries: `admit` plans a batch (`suspects`, windows), `bundle` is one message with its lease,
+//!   `deliver` brings one delivery as far as it comes, `call` makes the call, `settle` does what follows from it, and
+//!   `recorder` brings the evidence to the log.
+//! - Who may call when: `floor` over `shares`, `room` and `backlog`; `tokens` (rate limits); `breaker`.
+//! - `pause` stops for a moment when something is away. `worker` holds what all of these share, `dispatcher` runs them.
+
+mod admit;
+mod backlog;
+mod breaker;
+mod bundle;
+mod call;
+mod changed;
+mod deliver;
+mod events;
+mod fanout;
+mod floor;
+mod index;
+mod lanes;
+mod matching;
+mod pause;
+mod recorder;
+mod room;
+mod settle;
+mod shares;
+mod spaces;
+mod suspects;
+mod tokens;
+mod worker;
+
+pub mod deps;
+pub mod dispatcher;
+pub mod settings;
+
+pub use deps::Deps;
+pub use dispatcher::{Dispatcher, Error, run};
+pub use settings::Settings;

@@ -1,0 +1,122 @@
+//! What the loops of one dispatcher share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use postrider_domain::timestamp::Timestamp;
+use postrider_runtime::health::Component;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::breaker::Breakers;
+use crate::bundle::Flights;
+use crate::deps::Deps;
+use crate::floor::Floor;
+use crate::pause::Pause;
+use crate::recorder::Recorder;
+use crate::settings::Settings;
+use crate::spaces::Spaces;
+use crate::tokens::Tokens;
+
+/// One dispatcher.
+pub(crate) struct Worker {
+    pub(crate) settings: Settings,
+    pub(crate) deps: Deps,
+    pub(crate) spaces: Spaces,
+    pub(crate) floor: Arc<Floor>,
+    pub(crate) breakers: Breakers,
+    pub(crate) tokens: Tokens,
+    pub(crate) recorder: Recorder,
+    pub(crate) flights: Arc<Flights>,
+    /// Trouble with queues and stores.
+    pub(crate) pause: Arc<Pause>,
+    /// Whether the index can be trusted.
+    index: Component,
+    /// Take nothing new, finish what is being called.
+    pub(crate) stop: CancellationToken,
+}
+
+/// Somebody asked to stop.
+#[derive(Debug)]
+pub(crate) struct Stopping;
+
+impl Worker {
+    pub(crate) fn new(settings: Settings, deps: Deps) -> Self {
+        let clock = Arc::clone(&deps.clock);
+        let component = deps.health.component("dispatcher");
+        component.ready();
+        let pause = Arc::new(Pause::new(Arc::clone(&clock), component, settings.patience));
+        let recorder = Recorder::new(
+            settings.records.clone(),
+            Arc::clone(&deps.records),
+            Arc::clone(&deps.marks),
+            Arc::clone(&clock),
+            Arc::clone(&pause),
+        );
+        let spaces = Spaces::new(
+            Arc::clone(&deps.subscriptions),
+            Arc::clone(&clock),
+            settings.index_bytes,
+            settings.unverified_for,
+        );
+        Self {
+            spaces,
+            floor: Floor::new(settings.shares.clone(), settings.room, clock),
+            breakers: Breakers::new(settings.breaker.clone(), Arc::clone(&deps.breakers)),
+            tokens: Tokens::new(Arc::clone(&deps.rates)),
+            recorder,
+            flights: Arc::default(),
+            pause,
+            index: deps.health.component("dispatcher index"),
+            stop: CancellationToken::new(),
+            settings,
+            deps,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.deps.clock.now()
+    }
+
+    /// Waits until messages may be taken: no trouble, and an index that can be trusted.
+    pub(crate) async fn may_consume(&self) {
+        loop {
+            self.pause.over().await;
+            if self.spaces.is_usable() {
+                return;
+            }
+            self.doubt_index();
+            self.deps.clock.sleep_until(self.now().plus(self.settings.refresh)).await;
+        }
+    }
+
+    /// Compares the version of the subscriptions once.
+    pub(crate) async fn refresh(&self) {
+        match self.spaces.refresh().await {
+            Ok(()) => self.index.ready(),
+            Err(error) => {
+                warn!(%error, "the webhooks cannot be verified");
+                if !self.spaces.is_usable() {
+                    self.doubt_index();
+                }
+            }
+        }
+    }
+
+    /// Sleeps until an instant, unless somebody asks to stop.
+    pub(crate) async fn wait_until(&self, at: Timestamp) -> Result<(), Stopping> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(Stopping),
+            () = self.deps.clock.sleep_until(at) => Ok(()),
+        }
+    }
+
+    fn doubt_index(&self) {
+        let longest: Duration = self.settings.unverified_for;
+        self.index.not_ready(format!(
+            "the webhooks could not be verified for {} s; nothing is taken until they can",
+            longest.as_secs()
+        ));
+    }
+}
