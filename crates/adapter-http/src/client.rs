@@ -12,7 +12,7 @@ use postrider_domain::webhook::PlainHttp;
 use postrider_ports::sender::{Request, Sender, Sent};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Response};
+use reqwest::{Client, ClientBuilder, Method, Response};
 use thiserror::Error;
 use url::Url;
 
@@ -71,8 +71,15 @@ impl GuardedClient {
             http: Guard::for_http(settings.plain_http, &settings.allow),
         };
         // Two clients, because the two schemes may reach different addresses and a resolver is not told the scheme.
-        let https = client(GuardedResolver { lookup: Arc::clone(&lookup), guard: guards.https.clone() })?;
-        let http = client(GuardedResolver { lookup, guard: guards.http.clone() })?;
+        let https = client(GuardedResolver { lookup: Arc::clone(&lookup), guard: guards.https.clone() });
+        let http = client(GuardedResolver { lookup, guard: guards.http.clone() });
+        let https = https().build().or_else(|error| {
+            // A machine without certificates can still call http:// receivers; each https:// call then says why it fails.
+            tracing::warn!(%error, "https:// receivers cannot be called: install the package ca-certificates");
+            https().tls_certs_only([]).build()
+        })?;
+        // It never speaks TLS, and reading the machine's certificates takes a while.
+        let http = http().tls_certs_only([]).build()?;
         Ok(Self { plain_http: settings.plain_http, guards, https, http })
     }
 
@@ -116,9 +123,9 @@ impl Sender for GuardedClient {
 
 /// Proxies of the environment would connect past the guard, redirects lead past it, and a retry would be a call that no
 /// record shows. Nothing is decompressed, because the features for it are not compiled in.
-fn client(resolver: GuardedResolver) -> Result<Client, SetupError> {
+fn client(resolver: GuardedResolver) -> impl Fn() -> ClientBuilder {
     let resolver = Arc::new(resolver);
-    let builder = || {
+    move || {
         Client::builder()
             .no_proxy()
             .redirect(Policy::none())
@@ -129,12 +136,7 @@ fn client(resolver: GuardedResolver) -> Result<Client, SetupError> {
             .tcp_nodelay(true)
             .dns_resolver(Arc::clone(&resolver))
             .connector_layer(TimeConnections)
-    };
-    builder().build().or_else(|error| {
-        // A machine without certificates can still call http:// receivers; each https:// call then says why it fails.
-        tracing::warn!(%error, "no certificates found, https:// receivers cannot be called: install ca-certificates");
-        Ok(builder().tls_certs_only([]).build()?)
-    })
+    }
 }
 
 fn build(request: Request, url: &Url) -> Result<reqwest::Request, Failure> {

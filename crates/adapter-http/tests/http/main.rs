@@ -1,8 +1,6 @@
-//! What the guarded client, its guard and the operator's client promise, each as a sentence.
+//! What the guarded client and the operator's client promise, each as a sentence.
 
-mod address;
 mod calls;
 mod failures;
 mod operator;
 mod server;
-mod urls;
