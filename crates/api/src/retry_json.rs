@@ -1,4 +1,5 @@
-//! Retry policies in JSON: `{"name": …}`, or exponential figures, or `{"schedule": […]}`; each may say `on`.
+//! Retry policies in JSON: a name or `{"name": …}`, or exponential figures, or `{"schedule": […]}`; the latter two may
+//! say which failures they retry: `on`.
 
 use postrider_control::FieldFault;
 use postrider_control::draft::RetryDraft;
@@ -9,7 +10,14 @@ use crate::duration_json;
 use crate::fields::Fields;
 
 /// Reads `retryPolicy`. A figure that is not given is that of the default policy.
-pub(crate) fn read(policy: &Fields<'_>) -> Option<RetryDraft> {
+pub(crate) fn read(webhook: &Fields<'_>) -> Option<RetryDraft> {
+    if let Some(Value::String(name)) = webhook.raw("retryPolicy") {
+        return Some(RetryDraft::Named(name.clone()));
+    }
+    read_object(&webhook.object("retryPolicy")?)
+}
+
+fn read_object(policy: &Fields<'_>) -> Option<RetryDraft> {
     let name = policy.text("name");
     let schedule = policy.list("schedule", duration_json::FORM, duration_json::read);
     let jitter = policy.number("jitter");

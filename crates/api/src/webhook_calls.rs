@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::get;
+use postrider_control::Control;
 use postrider_control::calls::MOST_CALLS;
-use postrider_control::{Control, LogQuery};
 use serde_json::json;
 
 use crate::answer::{Answer, array};
@@ -31,8 +31,7 @@ async fn list(
 ) -> ApiResult<Answer> {
     let paging = params.paging(MOST_CALLS, MOST_CALLS)?;
     let (space, id) = (links::space(&space)?, links::webhook(&id)?);
-    let query = LogQuery { webhook: Some(id), skip: paging.skip, limit: paging.limit, ..LogQuery::default() };
-    let page = control.calls(&actor, &space, query).await?;
+    let page = control.calls_of_webhook(&actor, &space, &id, (paging.skip, paging.limit)).await?;
     Answer::ok(&array(
         page.items.iter().map(call_json::overview).collect(),
         page.total,

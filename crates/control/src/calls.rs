@@ -90,6 +90,23 @@ impl Control {
         Ok(self.deps.log.calls(space, &LogQuery { limit: query.limit.clamp(1, MOST_CALLS), ..query }).await?)
     }
 
+    /// Calls of one webhook, newest first. Those of a deleted webhook are there as long as the log keeps them. Needs
+    /// `calls:read`.
+    pub async fn calls_of_webhook(
+        &self,
+        actor: &Actor,
+        space: &SpaceId,
+        webhook: &WebhookId,
+        (skip, limit): (usize, usize),
+    ) -> ControlResult<Page<CallRecord>> {
+        let query = LogQuery { webhook: Some(webhook.clone()), skip, limit, ..LogQuery::default() };
+        let page = self.calls(actor, space, query).await?;
+        if page.total == 0 {
+            self.existing(space, webhook).await?;
+        }
+        Ok(page)
+    }
+
     /// One call. Needs `calls:read`.
     pub async fn call(&self, actor: &Actor, space: &SpaceId, id: CallId) -> ControlResult<CallRecord> {
         self.enter(actor, space, Permission::CallsRead).await?;
@@ -147,14 +164,15 @@ impl Control {
             let page = self.deps.log.calls(space, &query).await?;
             found.extend(page.items.into_iter().map(|call| (TailCursor::of(&call), call)));
             found.retain(|(cursor, _)| *cursor > after && cursor.at <= settled);
+            // Only what can be shown is kept: calls carry their bodies. The rest is found again from the next cursor.
+            found.sort_by_key(|(cursor, _)| *cursor);
+            found.truncate(MOST_CALLS);
             query.cursor = page.next;
             if query.cursor.is_none() {
                 skipped = false;
                 break;
             }
         }
-        found.sort_by_key(|(cursor, _)| *cursor);
-        found.truncate(MOST_CALLS);
         let newer = found.last().map_or(after, |(cursor, _)| *cursor);
         Ok(Tail { calls: found.into_iter().map(|(_, call)| call).collect(), newer, skipped })
     }

@@ -41,7 +41,7 @@ pub struct Explained {
     pub name: Option<String>,
     /// Whether it matched, by which rule, and when its delivery is due. `None` when the record of the match is not there.
     pub decision: Option<Decision>,
-    /// Its deliveries by generation, each with its calls, first attempt first.
+    /// Its deliveries by generation, each with its calls, first attempt first; bodies are left out.
     pub deliveries: Vec<(DeliveryRow, Vec<CallRecord>)>,
 }
 
@@ -110,7 +110,11 @@ impl Control {
         let mut calls = CallsByDelivery::new();
         for _ in 0..CALL_PAGES {
             let page = self.deps.log.calls(space, &query).await?;
-            for call in page.items {
+            for mut call in page.items {
+                call.request.body.clear();
+                if let Some(response) = &mut call.response {
+                    response.body.clear();
+                }
                 calls.entry(call.delivery.id()).or_default().push(call);
             }
             query.cursor = page.next;

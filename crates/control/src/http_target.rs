@@ -203,7 +203,7 @@ fn header_value(
         return Ok(Err(FieldFault::new(
             path,
             "format",
-            "it is no header value",
+            format!("the value of header {:?} cannot be sent", shown(&draft.name)),
             "use up to 4096 visible ASCII characters, spaces and tabs, no line breaks",
         )));
     }
@@ -216,6 +216,10 @@ fn header_value(
     } else {
         HeaderValue::Plain(value.clone())
     }))
+}
+
+fn shown(name: &str) -> String {
+    name.chars().take(64).collect()
 }
 
 fn kept_value(
@@ -237,7 +241,12 @@ fn kept_value(
             "a secret value cannot be shown by leaving `secret` out",
             "give the value again, or keep `secret: true`",
         )),
-        _ => Err(FieldFault::new(path, "required", "the header has no value", "give one")),
+        _ => Err(FieldFault::new(
+            path,
+            "required",
+            format!("the header {:?} has no value", shown(&draft.name)),
+            "give one",
+        )),
     })
 }
 

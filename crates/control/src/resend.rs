@@ -79,7 +79,8 @@ impl Control {
         Ok(Carried { head: Arc::new(event.head), content })
     }
 
-    /// A first failure may have published all the same, so the second try says that it may be a copy.
+    /// A first failure may have published all the same, so the second try says that it may be a copy. Should that fail
+    /// too, the generation stays pending like any delivery whose message was lost, and `reconcile` finds it.
     async fn queue(&self, message: DeliverMessage) -> ControlResult<()> {
         let outgoing = |suspect| vec![Outgoing::now(message.clone(), suspect, TraceContext::default())];
         if self.deps.deliver.publish(outgoing(false)).await.is_err() {

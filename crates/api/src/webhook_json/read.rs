@@ -36,7 +36,7 @@ pub(crate) fn read(object: &Map<String, Value>) -> (WebhookDraft, Vec<String>) {
         basic_password: fields.text("httpBasicPassword"),
         dialect: fields.text("dialect"),
         signing: signing(&fields),
-        retry: fields.object("retryPolicy").and_then(|policy| retry_json::read(&policy)),
+        retry: retry_json::read(&fields),
         timeout: fields.duration("timeout"),
         coalesce: coalesce(&fields),
         rate_limit: rate_limit(&fields),

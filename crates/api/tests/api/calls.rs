@@ -56,6 +56,8 @@ async fn contentfuls_log_shows_overview_details_and_health() {
     assert_eq!(details["timings"]["totalMs"], 179.0);
     instance.get(&format!("/spaces/default/webhooks/x/calls/{good}")).await.is_error(404, "NotFound");
 
+    instance.get("/spaces/default/webhooks/nobody/calls").await.is_error(404, "NotFound");
+
     let health = instance.get("/spaces/default/webhooks/w/health").await.body;
     assert_eq!(
         (&health["sys"]["type"], &health["calls"]),

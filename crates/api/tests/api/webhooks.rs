@@ -93,10 +93,12 @@ async fn durations_are_seconds_or_texts_and_named_policies_keep_their_name() {
     assert_eq!(made.body["retryPolicy"], json!({"schedule": [5, 90, 600], "jitter": 0.0}));
     assert_eq!(made.body["coalesce"], false);
     assert_eq!(made.body["rateLimit"], json!({"calls": 1, "per": 60}));
-    let named = instance
-        .post(DEFINITIONS, &json!({"name": "n", "url": "https://example.com", "topics": ["*.*"], "retryPolicy": {"name": "contentstack"}}))
-        .await;
-    assert_eq!(named.body["retryPolicy"], json!({"name": "contentstack"}));
+    for policy in [json!({"name": "contentstack"}), json!("contentstack")] {
+        let body =
+            json!({"name": "n", "url": "https://example.com", "topics": ["*.*"], "retryPolicy": policy});
+        let named = instance.post(DEFINITIONS, &body).await;
+        assert_eq!(named.body["retryPolicy"], json!({"name": "contentstack"}));
+    }
 }
 
 #[tokio::test]
