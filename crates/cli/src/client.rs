@@ -185,18 +185,22 @@ impl Client {
     }
 }
 
-/// What an error body says, in lines for people.
+/// What an error body says, in lines for people: management speaks Contentful's form, ingest its own.
 fn problem(body: &Value) -> Option<String> {
-    let message = body.get("message")?.as_str()?;
-    let details = body.pointer("/details/errors").and_then(Value::as_array);
+    let error = body.get("error").unwrap_or(body);
+    let message = error.get("message")?.as_str()?;
+    let details = error.pointer("/details/errors").or_else(|| error.get("details")).and_then(Value::as_array);
     let lines = details.into_iter().flatten().map(|detail| {
         let part = |name: &str| detail.get(name).and_then(Value::as_str).unwrap_or_default();
-        let path = detail
-            .get("path")
-            .map_or_else(String::new, |path| path.as_str().map_or_else(|| path.to_string(), str::to_owned));
-        format!("\n  - {path}: {} {}", part("details"), part("fix"))
+        let event = detail.get("index").map_or_else(String::new, |index| format!("event {index} "));
+        let said = [part("details"), part("problem")].concat();
+        format!("\n  - {event}{}: {said}; {}", part("path"), part("fix"))
     });
-    Some(lines.fold(message.to_owned(), |text, line| text + line.trim_end()))
+    let text = lines.fold(message.to_owned(), |text, line| text + &line);
+    match error.get("fix").and_then(Value::as_str) {
+        Some(fix) => Some(format!("{text}\n  {fix}")),
+        None => Some(text),
+    }
 }
 
 /// No answer at all: the message says what to do.

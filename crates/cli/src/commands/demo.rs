@@ -60,18 +60,23 @@ pub async fn run(demo: Demo, context: Context) -> anyhow::Result<Code> {
     Ok(if report.is_good() { Code::Ok } else { Code::Failure })
 }
 
-/// What goes in.
+/// What goes in, and what had to be done to it.
 fn introduction() -> anyhow::Result<String> {
     let script = Script::load()?;
     let rows = script.events.iter().map(|event| {
         let payload = match (event.printed, &event.repaired) {
-            (true, None) => "printed in its documentation".to_owned(),
-            (true, Some(how)) => format!("printed in its documentation, repaired: {how}"),
-            (false, _) => "ours: its documentation prints none".to_owned(),
+            (true, None) => "printed in its documentation",
+            (true, Some(_)) => "printed in its documentation, repaired",
+            (false, _) => "ours: its documentation prints none",
         };
-        [event.id.clone(), event.topic.clone(), event.origin.clone(), payload]
+        [event.id.clone(), event.topic.clone(), event.origin.clone(), payload.to_owned()]
     });
-    Ok(format!("What goes in:\n{}", table(["event", "topic", "CMS", "payload"], rows)))
+    let table = table(["event", "topic", "CMS", "payload"], rows);
+    let repaired = script
+        .events
+        .iter()
+        .filter_map(|event| Some(format!("\n  {} repaired: {}", event.id, event.repaired.as_ref()?)));
+    Ok(format!("What goes in:\n{table}{}\n", repaired.collect::<Vec<_>>().concat()))
 }
 
 fn conclusion(demo: &Demo, good: bool, faults: usize) -> String {

@@ -104,20 +104,20 @@ async fn publish(publish: &Publish, context: &Context) -> anyhow::Result<Code> {
             Ok(answers) => accepted.extend(answers),
             Err(error) => {
                 bar.finish_and_clear();
-                return Err(error.context(format!(
-                    "after {} of {} events were accepted",
-                    accepted.len(),
-                    events.len()
-                )));
+                let (done, all) = (accepted.len(), events.len());
+                let before = format!("{done} of {all} events were accepted, the next one was not");
+                return Err(if done == 0 { error } else { error.context(before) });
             }
         }
         bar.inc(batch.len() as u64);
     }
     bar.finish_and_clear();
     context.output.print(&json!({ "accepted": accepted }), |_| match accepted.as_slice() {
-        few if few.len() <= 20 => {
-            few.iter().map(|event| format!("accepted {}", text(event, "/id"))).collect::<Vec<_>>().join("\n")
-        }
+        few if few.len() <= 20 => few
+            .iter()
+            .map(|event| format!("{} {}", text(event, "/status"), text(event, "/id")))
+            .collect::<Vec<_>>()
+            .join("\n"),
         many => format!("accepted {} events", many.len()),
     });
     if let [one] = accepted.as_slice() {
@@ -215,8 +215,8 @@ async fn send(client: &Client, batch: &[Box<RawValue>]) -> anyhow::Result<Vec<Va
 
 /// The accepted events of an answer, whether one or many were sent.
 pub fn accepted_events(body: Value) -> Vec<Value> {
-    match body.get("items").and_then(Value::as_array) {
-        Some(items) => items.clone(),
+    match body.get("events").and_then(Value::as_array) {
+        Some(events) => events.clone(),
         None => vec![body],
     }
 }

@@ -66,6 +66,12 @@ impl Adapters {
     /// Starts dispatcher, log-writer and jobs.
     pub(super) fn spawn_workers(&self, stage: &mut Stage<'_>) {
         let shutdown = stage.shutdown;
+        let dispatcher = postrider_dispatcher::run(
+            self.dispatcher_settings(stage.settings),
+            self.dispatcher(stage.health),
+            shutdown.clone(),
+        );
+        stage.supervisor.spawn("dispatcher", dispatcher);
         let log_writer = postrider_log_writer::Deps {
             records: self.database.clone(),
             log: self.database.clone(),
@@ -86,7 +92,69 @@ impl Adapters {
         stage.supervisor.spawn("jobs", postrider_jobs::run(settings, jobs, shutdown.clone()));
     }
 
-    pub(super) fn spawn_ingest(&self, _stage: &mut Stage<'_>, _cold: bool) -> Router {
-        Router::new()
+    fn dispatcher_settings(&self, settings: &Settings) -> postrider_dispatcher::Settings {
+        let chosen = &settings.dispatcher;
+        let shares = postrider_dispatcher::settings::ShareSettings {
+            permits: chosen.permits,
+            per_webhook: chosen.per_webhook,
+            per_space: chosen.per_space,
+            per_host: chosen.per_host,
+            ..postrider_dispatcher::settings::ShareSettings::default()
+        };
+        let default = postrider_dispatcher::Settings::default();
+        postrider_dispatcher::Settings { room: default.room.max(4 * chosen.permits), shares, ..default }
+    }
+
+    fn dispatcher(&self, health: &Health) -> postrider_dispatcher::Deps {
+        let (database, clock) = (&self.database, &self.clock);
+        postrider_dispatcher::Deps {
+            events: database.clone(),
+            deliveries: database.clone(),
+            deliver: database.clone(),
+            records: database.clone(),
+            subscriptions: database.clone(),
+            bodies: database.clone(),
+            marks: Arc::new(MemoryMarks::new(clock.clone())),
+            progresses: database.clone(),
+            windows: Arc::new(MemoryWindows::new(clock.clone())),
+            rates: Arc::new(MemoryRates::new(clock.clone())),
+            breakers: Arc::new(MemoryBreakers::new(clock.clone())),
+            sender: self.sender.clone(),
+            secrets: self.secrets.clone(),
+            disable: database.clone(),
+            clock: clock.clone(),
+            random: self.random.clone(),
+            health: health.clone(),
+        }
+    }
+
+    /// Starts the measuring of pressure and gives the HTTP door. `cold`: an earlier process may have accepted ids that this
+    /// one does not remember.
+    pub(super) fn spawn_ingest(&self, stage: &mut Stage<'_>, cold: bool) -> Router {
+        let chosen = &stage.settings.ingest;
+        let default = postrider_ingest::Settings::default();
+        let settings = postrider_ingest::Settings {
+            max_event_bytes: chosen.max_event,
+            max_batch_bytes: default.max_batch_bytes.max(chosen.max_event),
+            max_backlog: chosen.max_backlog,
+            per_space_events_per_second: chosen.rate,
+            ..default
+        };
+        let database = &self.database;
+        let deps = postrider_ingest::Deps {
+            publish: database.clone(),
+            claims: Arc::new(MemoryClaims::new(self.clock.clone(), cold)),
+            bodies: database.clone(),
+            tokens: database.clone(),
+            spaces: database.clone(),
+            depths: database.clone(),
+            pressure: postrider_ingest::Pressure::new(),
+            clock: self.clock.clone(),
+            random: self.random.clone(),
+            health: stage.health.component("ingest"),
+        };
+        let measuring = postrider_ingest::run(settings.clone(), deps.clone(), stage.shutdown.clone());
+        stage.supervisor.spawn("ingest", measuring);
+        postrider_ingest::router(settings, deps)
     }
 }

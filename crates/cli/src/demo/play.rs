@@ -14,7 +14,7 @@ use postrider_domain::id::{EnvironmentId, EventId, Scope, SpaceId, WebhookId};
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::webhook::Method;
 use postrider_ports::clock::{Clock, Random};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::ledger::Ledger;
 use super::progress::Progress;
@@ -62,6 +62,9 @@ struct Made {
     secret: String,
 }
 
+/// The deliveries by event and webhook name, and when each event was accepted.
+type Record = (HashMap<(String, String), Delivery>, HashMap<String, Timestamp>);
+
 impl Stage<'_> {
     /// Plays the script to its end.
     ///
@@ -69,8 +72,8 @@ impl Stage<'_> {
     /// When the system refuses a step. What merely comes out wrong is in the facts.
     pub async fn play(self) -> anyhow::Result<Facts> {
         let made = self.make_webhooks().await?;
-        let accepted = self.publish().await?;
-        let deliveries = self.wait(&made).await?;
+        self.publish().await?;
+        let (deliveries, accepted) = self.wait(&made).await?;
         let mut message_ids = HashMap::new();
         for webhook in &made {
             for event in &self.script.events {
@@ -115,26 +118,24 @@ impl Stage<'_> {
         }
     }
 
-    /// Publishes everything in one request; when each event was accepted, by its id.
-    async fn publish(&self) -> anyhow::Result<HashMap<String, Timestamp>> {
+    /// Publishes everything in one request.
+    async fn publish(&self) -> anyhow::Result<()> {
         let events: Vec<&str> = self.script.events.iter().map(|event| event.body.get()).collect();
         let body = format!("[{}]", events.join(","));
         let path = self.client.in_environment("/events");
-        let asked = self.clock.now();
         let answer = self.client.send(OperatorRequest::send(Method::Post, path, body)).await;
-        let answer = answer.context("the events were not accepted")?.body;
+        answer.context("the events were not accepted")?;
         self.progress.say(&format!("{} events published and accepted", events.len()));
-        let items = crate::commands::events::accepted_events(answer);
-        Ok(items.iter().map(|item| (text(item, "/id"), accepted_at(item).unwrap_or(asked))).collect())
+        Ok(())
     }
 
     /// Waits until every expected delivery is settled and nothing more comes, or patience ends.
-    async fn wait(&self, made: &[Made]) -> anyhow::Result<HashMap<(String, String), Delivery>> {
+    async fn wait(&self, made: &[Made]) -> anyhow::Result<Record> {
         let expected = self.script.deliveries();
         let deadline = self.clock.now().plus(PATIENCE);
         let mut still_since: Option<(usize, Timestamp)> = None;
         loop {
-            let deliveries = self.deliveries(made).await?;
+            let (deliveries, accepted) = self.record(made).await?;
             let settled = deliveries.values().filter(|delivery| delivery.state != "pending").count();
             self.progress.settled(settled, expected);
             let now = self.clock.now();
@@ -145,36 +146,35 @@ impl Stage<'_> {
                 match still_since {
                     Some((before, since)) if before == seen => {
                         if now.since(since) >= STILLNESS {
-                            return Ok(deliveries);
+                            return Ok((deliveries, accepted));
                         }
                     }
                     _ => still_since = Some((seen, now)),
                 }
             }
             if now >= deadline {
-                return Ok(deliveries);
+                return Ok((deliveries, accepted));
             }
             self.clock.sleep_until(now.plus(LOOK_EVERY)).await;
         }
     }
 
-    async fn deliveries(&self, made: &[Made]) -> anyhow::Result<HashMap<(String, String), Delivery>> {
+    /// What the system has on record.
+    async fn record(&self, made: &[Made]) -> anyhow::Result<Record> {
         let body = self.client.get(&self.client.in_space(&format!("/deliveries?limit={PAGE}"))).await?.body;
-        let items = body["items"].as_array().cloned().unwrap_or_default();
-        let name =
-            |id: String| made.iter().find(|one| one.id == id).map_or(id.clone(), |one| one.name.clone());
-        let delivery = |item: &Value| {
+        let (mut deliveries, mut accepted) = Record::default();
+        for item in body["items"].as_array().into_iter().flatten() {
+            let (event, webhook) = (text(item, "/event/id"), text(item, "/webhook"));
+            let name = made.iter().find(|one| one.id == webhook).map_or(webhook, |one| one.name.clone());
             let attempts =
                 item["attempt"].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or_default();
-            let key = (text(item, "/event/id"), name(text(item, "/webhook")));
-            (key, Delivery { state: text(item, "/state"), attempts })
-        };
-        Ok(items.iter().map(delivery).collect())
+            if let Ok(at) = Timestamp::parse(&text(item, "/event/acceptedAt")) {
+                accepted.insert(event.clone(), at);
+            }
+            deliveries.insert((event, name), Delivery { state: text(item, "/state"), attempts });
+        }
+        Ok((deliveries, accepted))
     }
-}
-
-fn accepted_at(item: &Value) -> Option<Timestamp> {
-    Timestamp::parse(item.get("acceptedAt")?.as_str()?).ok()
 }
 
 /// What the receiver sees as `webhook-id`.
