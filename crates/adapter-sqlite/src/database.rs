@@ -9,13 +9,14 @@ use postrider_ports::error::PortResult;
 use sqlx::SqlitePool;
 use tokio::sync::Notify;
 
+use crate::driver::Driver;
 use crate::fault::port_error;
 use crate::open;
 use crate::open_error::OpenError;
 use crate::queue::Board;
 use crate::queue::endings::Closing;
 use crate::store;
-use crate::writer::{Driver, Writer};
+use crate::writer::Writer;
 
 /// Where the file is, and how large it may grow.
 #[derive(Debug, Clone, PartialEq, Eq)]

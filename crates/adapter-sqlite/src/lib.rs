@@ -9,7 +9,7 @@
 //! - [`Driver`] is its engine. Nothing here spawns a task, so whoever opens the database runs the driver beside the
 //!   services; it ends when the database is closed or its last handle is dropped.
 //! - **Durable means synced.** The file is in WAL mode with `synchronous=FULL`. Whatever waits is written together and
-//!   synced once (`writer.rs`); nobody is answered before that.
+//!   synced once (`writer.rs`, `driver.rs`); nobody is answered before that.
 //! - **The queue** (`queue.rs`) is three tables: `messages`, which of them are `ready`, which are `leases`. Only one
 //!   process uses the file (`lock.rs`), so a lease needs no deadline: it ends with its holder, and whatever is found
 //!   leased when the file is opened was held by a process that died, and is handed out again as redelivered.
@@ -21,6 +21,7 @@
 //! [`SCHEMA`] is refused.
 
 mod database;
+mod driver;
 mod fault;
 mod instant;
 mod lock;
@@ -32,6 +33,6 @@ mod store;
 mod writer;
 
 pub use database::{Database, Settings};
+pub use driver::Driver;
 pub use open::{APPLICATION_ID, FILE_NAME, SCHEMA};
 pub use open_error::OpenError;
-pub use writer::Driver;

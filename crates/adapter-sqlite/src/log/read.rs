@@ -1,5 +1,7 @@
 //! The read side: one event with all it caused, one call, the balance; the lists are in `pages.rs`.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use postrider_domain::call::CallRecord;
 use postrider_domain::event::{Content, Event};
@@ -10,7 +12,6 @@ use postrider_ports::bodies::Bodies;
 use postrider_ports::error::PortResult;
 use postrider_ports::log::{DeliveryRow, EventRow, LogQuery, LogRead, Page, StateCounts};
 use postrider_wire::Wire;
-use std::sync::Arc;
 
 use super::{generation, pages, rows};
 use crate::database::Database;

@@ -1,5 +1,7 @@
 //! Stores batches of records.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use postrider_domain::call::CallRecord;
 use postrider_domain::delivery::{DeliveryId, DeliveryRef, DeliveryState, Progress};
@@ -10,7 +12,6 @@ use postrider_ports::error::PortResult;
 use postrider_ports::log::{LogWrite, Poisoned};
 use postrider_wire::Wire;
 use sqlx::SqliteConnection;
-use std::sync::Arc;
 
 use super::rows::call_day;
 use crate::database::Database;
@@ -124,7 +125,6 @@ async fn write_match(connection: &mut SqliteConnection, matched: &MatchRecord) -
 
 async fn write_call(connection: &mut SqliteConnection, call: &CallRecord) -> Result<(), Fault> {
     let head = &call.delivery.event;
-    write_head(connection, head).await?;
     sqlx::query(
         "INSERT INTO calls (day, id, space, environment, event, type, action, webhook, state, started_at, record) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (day, id) DO NOTHING",
@@ -150,11 +150,10 @@ async fn write_call(connection: &mut SqliteConnection, call: &CallRecord) -> Res
         superseded_by: None,
         at: call.started_at.plus(call.timings.total),
     };
-    row.write(connection).await
+    settle(connection, &row).await
 }
 
 async fn write_settled(connection: &mut SqliteConnection, settled: &SettledRecord) -> Result<(), Fault> {
-    write_head(connection, &settled.delivery.event).await?;
     let row = NewDelivery {
         delivery: &settled.delivery,
         progress: Progress { state: settled.state, attempt: settled.attempt },
@@ -163,6 +162,16 @@ async fn write_settled(connection: &mut SqliteConnection, settled: &SettledRecor
         superseded_by: settled.by,
         at: settled.at,
     };
+    settle(connection, &row).await
+}
+
+/// Takes a delivery further. It is there already unless its record came before that of the matching, and only then does
+/// its event have to be looked after.
+async fn settle(connection: &mut SqliteConnection, row: &NewDelivery<'_>) -> Result<(), Fault> {
+    if row.advance(connection).await? {
+        return Ok(());
+    }
+    write_head(connection, &row.delivery.event).await?;
     row.write(connection).await
 }
 
@@ -191,6 +200,25 @@ pub(super) struct NewDelivery<'a> {
 }
 
 impl NewDelivery<'_> {
+    /// Takes a row that is there further, by the same rule as [`NewDelivery::write`]; `false` if there is none or it stays.
+    async fn advance(&self, connection: &mut SqliteConnection) -> Result<bool, Fault> {
+        let done = sqlx::query(
+            "UPDATE deliveries SET state = ?3, attempt = ?4, next_at = ?5, reason = ?6, superseded_by = ?7, \
+             updated_at = ?8 WHERE day = ?1 AND id = ?2 AND state = 'pending' AND (?3 <> 'pending' OR ?4 > attempt)",
+        )
+        .bind(self.delivery.event.day().0)
+        .bind(self.delivery.id().0.as_bytes().to_vec())
+        .bind(self.progress.state.as_str())
+        .bind(self.progress.attempt)
+        .bind(self.next_at.map(Timestamp::unix_ms))
+        .bind(self.reason)
+        .bind(self.superseded_by.map(|by| by.0.as_bytes().to_vec()))
+        .bind(self.at.unix_ms())
+        .execute(connection)
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
     /// Writes it if it replaces what is known: the WHERE is [`Progress::replaces`] in SQL.
     pub(super) async fn write(&self, connection: &mut SqliteConnection) -> Result<(), Fault> {
         let head = &self.delivery.event;
