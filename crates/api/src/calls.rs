@@ -6,13 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use postrider_control::calls::{MOST_CALLS, TailCursor};
 use postrider_control::{Actor, Control, LogQuery};
 use postrider_domain::id::SpaceId;
+use postrider_runtime::shutdown::Shutdown;
 use serde_json::json;
 
 use crate::answer::{Answer, array};
@@ -34,22 +35,24 @@ pub(crate) fn routes() -> Router<Arc<Control>> {
 
 async fn list(
     State(control): State<Arc<Control>>,
+    Extension(shutdown): Extension<Shutdown>,
     Caller(actor): Caller,
     Path(space): Path<String>,
     params: Params,
 ) -> ApiResult<Answer> {
     let space = links::space(&space)?;
+    let asked = Follow { control: &control, actor: &actor, space: &space, shutdown: &shutdown };
     let (query, place) = params.log_query(LISTED, MOST_CALLS)?;
     let wait = params.wait()?;
     match place {
-        Some(Place::Newer(after)) => follow(&control, &actor, &space, &query, (after, wait)).await,
+        Some(Place::Newer(after)) => asked.newer(&query, after, wait).await,
         Some(Place::Older(_)) if !wait.is_zero() => {
             let fix = "use the cursor `pages.newer`, or leave `wait` out";
             Err(ApiError::bad_query("wait", "older calls do not come by waiting", fix))
         }
         None if !wait.is_zero() => {
             let after = control.tail_from_now();
-            follow(&control, &actor, &space, &query, (after, wait)).await
+            asked.newer(&query, after, wait).await
         }
         _ => {
             let (skip, limit) = (query.skip, query.limit);
@@ -64,19 +67,29 @@ async fn list(
     }
 }
 
-async fn follow(
-    control: &Control,
-    actor: &Actor,
-    space: &SpaceId,
-    query: &LogQuery,
-    (after, wait): (TailCursor, Duration),
-) -> ApiResult<Answer> {
-    let tail = control.tail(actor, space, query, after, wait).await?;
-    let items: Vec<_> = tail.calls.iter().map(call_json::details).collect();
-    let mut body = array(items, tail.calls.len(), 0, MOST_CALLS);
-    body["pages"] = json!({"next": null, "newer": Place::Newer(tail.newer).write()});
-    body["skipped"] = json!(tail.skipped);
-    Answer::ok(&body)
+/// Who follows the calls of which space.
+struct Follow<'a> {
+    control: &'a Control,
+    actor: &'a Actor,
+    space: &'a SpaceId,
+    shutdown: &'a Shutdown,
+}
+
+impl Follow<'_> {
+    /// What ended after the cursor, as soon as there is something, or the wait or the process is over.
+    async fn newer(&self, query: &LogQuery, after: TailCursor, wait: Duration) -> ApiResult<Answer> {
+        let tail = |wait| self.control.tail(self.actor, self.space, query, after, wait);
+        let tail = tokio::select! {
+            biased;
+            () = self.shutdown.stopping() => tail(Duration::ZERO).await?,
+            tail = tail(wait) => tail?,
+        };
+        let items: Vec<_> = tail.calls.iter().map(call_json::details).collect();
+        let mut body = array(items, tail.calls.len(), 0, MOST_CALLS);
+        body["pages"] = json!({"next": null, "newer": Place::Newer(tail.newer).write()});
+        body["skipped"] = json!(tail.skipped);
+        Answer::ok(&body)
+    }
 }
 
 async fn show(

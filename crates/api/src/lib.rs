@@ -41,15 +41,16 @@ mod webhooks;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::middleware::from_fn_with_state;
+use axum::{Extension, Router};
 use postrider_control::Control;
+use postrider_runtime::shutdown::Shutdown;
 
 /// The media type of Contentful's management API; what we answer with, and beside `application/json` what we take.
 pub const MEDIA_TYPE: &str = "application/vnd.contentful.management.v1+json";
 
-/// The routes over these use-cases.
-pub fn router(control: Arc<Control>) -> Router {
+/// The routes over these use-cases. Requests that wait for something new end when the process is asked to stop.
+pub fn router(control: Arc<Control>, shutdown: Shutdown) -> Router {
     Router::new()
         .merge(spaces::routes())
         .merge(webhooks::routes())
@@ -60,6 +61,7 @@ pub fn router(control: Arc<Control>) -> Router {
         .merge(tokens::routes())
         .fallback(finish::no_such_route)
         .method_not_allowed_fallback(finish::no_such_method)
+        .layer(Extension(shutdown))
         .layer(from_fn_with_state(Arc::clone(&control), finish::finish))
         .with_state(control)
 }

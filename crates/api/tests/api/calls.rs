@@ -151,6 +151,16 @@ async fn a_tail_without_a_cursor_waits_for_the_next_call() {
 }
 
 #[tokio::test]
+async fn a_tail_does_not_hold_up_a_process_that_stops() {
+    let instance = Instance::start().await;
+    instance.shutdown.begin();
+    let before = instance.now();
+    let tail = instance.get(&format!("{CALLS}?wait=25")).await;
+    assert_eq!((tail.status.as_u16(), ids(&tail.body)), (200, vec![]));
+    assert_eq!(instance.now(), before, "it did not wait");
+}
+
+#[tokio::test]
 async fn deliveries_are_listed_with_where_they_stand() {
     let instance = Instance::start().await;
     instance.log_event("e1", "w", DeliveryState::Pending);

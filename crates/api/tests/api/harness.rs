@@ -20,6 +20,7 @@ use postrider_domain::topic::{Action, EventType};
 use postrider_domain::webhook::PlainHttp;
 use postrider_ports::clock::Clock;
 use postrider_ports::log::{DeliveryRow, EventRow};
+use postrider_runtime::shutdown::Shutdown;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -30,6 +31,7 @@ pub(crate) const DEFINITIONS: &str = "/spaces/default/webhook_definitions";
 
 pub(crate) struct Instance {
     pub(crate) router: Router,
+    pub(crate) shutdown: Shutdown,
     pub(crate) store: Arc<Store>,
     pub(crate) clock: Arc<JumpingClock>,
     pub(crate) sender: Arc<ScriptedSender>,
@@ -72,8 +74,9 @@ impl Instance {
         };
         let control = Arc::new(Control::new(Settings { plain_http, webhooks_per_space: 5 }, deps));
         let admin = control.bootstrap().await.expect("a first start").expect("a token").reveal().to_owned();
-        let router = postrider_api::router(control);
-        Self { router, store, clock, sender, published, admin, drawn: AtomicU64::new(1) }
+        let shutdown = Shutdown::new();
+        let router = postrider_api::router(control, shutdown.clone());
+        Self { router, shutdown, store, clock, sender, published, admin, drawn: AtomicU64::new(1) }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
