@@ -57,7 +57,7 @@ async fn next(
         superseded_by: None,
         at: now,
     };
-    row.write(connection).await?;
+    row.insert(connection).await?;
     Ok(Some(DeliveryRow {
         id: delivery.id(),
         delivery,

@@ -118,7 +118,7 @@ async fn write_match(connection: &mut SqliteConnection, matched: &MatchRecord) -
             superseded_by: None,
             at: matched.at,
         };
-        row.write(connection).await?;
+        row.insert(connection).await?;
     }
     Ok(())
 }
@@ -172,7 +172,7 @@ async fn settle(connection: &mut SqliteConnection, row: &NewDelivery<'_>) -> Res
         return Ok(());
     }
     write_head(connection, &row.delivery.event).await?;
-    row.write(connection).await
+    row.insert(connection).await
 }
 
 /// Makes sure that a delivery has an event to be listed with; the record of its matching completes it.
@@ -200,7 +200,8 @@ pub(super) struct NewDelivery<'a> {
 }
 
 impl NewDelivery<'_> {
-    /// Takes a row that is there further, by the same rule as [`NewDelivery::write`]; `false` if there is none or it stays.
+    /// Takes a row that is there further; `false` if there is none, or it stays. The WHERE is [`Progress::replaces`] in
+    /// SQL.
     async fn advance(&self, connection: &mut SqliteConnection) -> Result<bool, Fault> {
         let done = sqlx::query(
             "UPDATE deliveries SET state = ?3, attempt = ?4, next_at = ?5, reason = ?6, superseded_by = ?7, \
@@ -219,18 +220,14 @@ impl NewDelivery<'_> {
         Ok(done.rows_affected() > 0)
     }
 
-    /// Writes it if it replaces what is known: the WHERE is [`Progress::replaces`] in SQL.
-    pub(super) async fn write(&self, connection: &mut SqliteConnection) -> Result<(), Fault> {
+    /// Makes the row if there is none.
+    pub(super) async fn insert(&self, connection: &mut SqliteConnection) -> Result<(), Fault> {
         let head = &self.delivery.event;
         sqlx::query(
             "INSERT INTO deliveries (day, id, space, environment, event, type, action, webhook, generation, state, \
              attempt, next_at, reason, superseded_by, updated_at) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
-             ON CONFLICT (day, id) DO UPDATE SET state = excluded.state, attempt = excluded.attempt, \
-             next_at = excluded.next_at, reason = excluded.reason, superseded_by = excluded.superseded_by, \
-             updated_at = excluded.updated_at \
-             WHERE deliveries.state = 'pending' \
-             AND (excluded.state <> 'pending' OR excluded.attempt > deliveries.attempt)",
+             ON CONFLICT (day, id) DO NOTHING",
         )
         .bind(head.day().0)
         .bind(self.delivery.id().0.as_bytes().to_vec())
