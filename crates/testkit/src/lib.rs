@@ -1,8 +1,14 @@
 //! What tests are made of: controlled time and chance, builders, fakes of every port, a scripted receiver, and the
 //! conformance suites that every adapter passes. Only ever a dev-dependency.
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "a test panics when it is given nonsense: that is how it fails"
+)]
 
 pub mod builders;
 pub mod clock;
+pub mod conformance;
+pub mod queue;
 pub mod random;
 
 pub use clock::{ManualClock, RealClock, START};

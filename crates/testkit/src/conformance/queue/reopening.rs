@@ -1,0 +1,65 @@
+//! What a kill leaves behind. Adapters that keep nothing are passed over.
+
+use std::time::Duration;
+
+use postrider_domain::message::{DeliverMessage, Queue};
+use postrider_ports::queue::{Depth, Outgoing, Publish};
+
+use super::{
+    LATE, QueueBench, deliveries, events, id_of, ids, next, nothing_else_is_ready, publish, publish_all, take,
+};
+use crate::builders::{deliver, event, outgoing};
+use crate::clock::START;
+use crate::conformance::{Checked, ensure, same};
+
+pub(super) async fn what_was_published_is_there_after_a_kill(bench: &QueueBench<'_>) -> Checked {
+    publish_all(&bench.on, &ids("a", 20)).await?;
+    let Some(again) = bench.reopened().await else { return Ok(()) };
+    same!(again.depth(Queue::Events).await?, Depth { ready: 20, delayed: 0, leased: 0 }, "the depth");
+    let received = take(&mut *events(&again), 20).await?;
+    same!(received.iter().map(id_of).collect::<Vec<_>>(), ids("a", 20), "the messages");
+    ensure!(received.iter().all(|one| one.redeliveries == 0), "nobody had seen them");
+    Ok(())
+}
+
+pub(super) async fn what_was_leased_comes_back_as_redelivered_after_a_kill(
+    bench: &QueueBench<'_>,
+) -> Checked {
+    publish_all(&bench.on, &ids("a", 2)).await?;
+    let held = next(&mut *events(&bench.on)).await?;
+    let Some(again) = bench.reopened().await else { return Ok(()) };
+    let received = take(&mut *events(&again), 2).await?;
+    // The dead process no longer has a say.
+    drop(held);
+    let mut found: Vec<_> = received.iter().map(|one| (id_of(one), one.redeliveries, one.suspect)).collect();
+    found.sort();
+    let expected = [("a0000".to_owned(), 1, true), ("a0001".to_owned(), 0, false)];
+    same!(found, expected, "messages, how often each was handed out, and suspicion");
+    for one in received {
+        one.lease.ack().await?;
+    }
+    nothing_else_is_ready(&again).await
+}
+
+pub(super) async fn what_was_acknowledged_stays_gone_after_a_kill(bench: &QueueBench<'_>) -> Checked {
+    publish(&bench.on, "a").await?;
+    next(&mut *events(&bench.on)).await?.lease.ack().await?;
+    publish(&bench.on, "b").await?;
+    next(&mut *events(&bench.on)).await?.lease.park("for a person").await?;
+    let Some(again) = bench.reopened().await else { return Ok(()) };
+    same!(again.list(None, 10).await?.len(), 1, "parked messages");
+    nothing_else_is_ready(&again).await
+}
+
+pub(super) async fn what_was_put_off_is_still_due_after_a_kill(bench: &QueueBench<'_>) -> Checked {
+    let message = deliver(&event("Entry.publish").carried(), &["w1"]);
+    let not_before = Some(START.plus(Duration::from_secs(10)));
+    let put_off = Outgoing { not_before, ..outgoing(message) };
+    Publish::<DeliverMessage>::publish(&*bench.on, vec![put_off]).await?;
+    let Some(again) = bench.reopened().await else { return Ok(()) };
+    same!(again.depth(LATE).await?, Depth { ready: 0, delayed: 1, leased: 0 }, "the depth");
+    bench.clock.advance(Duration::from_secs(10));
+    let received = next(&mut *deliveries(&again, LATE)).await?;
+    same!(received.redeliveries, 0, "waiting is no delivery");
+    Ok(received.lease.ack().await?)
+}
