@@ -1,0 +1,257 @@
+//! Fakes of the ports that ingest stands on. Each does what the port promises, and can be told to fail.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use postrider_domain::event::{BodyRef, Content};
+use postrider_domain::id::{EnvironmentId, EventId, SpaceId, TokenId};
+use postrider_domain::message::{EventMessage, Queue};
+use postrider_domain::timestamp::{Day, Timestamp};
+use postrider_domain::token::Token;
+use postrider_ports::access::{Space, Spaces, Tokens};
+use postrider_ports::bodies::Bodies;
+use postrider_ports::claims::{COMMITTED_FOR, Claimed, Claims, PENDING_FOR};
+use postrider_ports::clock::Clock;
+use postrider_ports::error::{PortError, PortResult};
+use postrider_ports::queue::{Depth, Depths, Outgoing, Publish};
+use postrider_testkit::ManualClock;
+use tokio::sync::Semaphore;
+
+/// Makes a port fail until told otherwise.
+#[derive(Default)]
+pub(crate) struct Fault(Mutex<Option<bool>>);
+
+impl Fault {
+    pub(crate) fn transient(&self) {
+        *self.0.lock().expect("lock") = Some(true);
+    }
+
+    pub(crate) fn permanent(&self) {
+        *self.0.lock().expect("lock") = Some(false);
+    }
+
+    pub(crate) fn heal(&self) {
+        *self.0.lock().expect("lock") = None;
+    }
+
+    fn check(&self) -> PortResult<()> {
+        match *self.0.lock().expect("lock") {
+            None => Ok(()),
+            Some(true) => Err(PortError::transient("away: secret-host:5432")),
+            Some(false) => Err(PortError::permanent("broken: secret-host:5432")),
+        }
+    }
+}
+
+/// The queue of events.
+#[derive(Default)]
+pub(crate) struct FakeQueue {
+    pub fault: Fault,
+    pub published: Mutex<Vec<Outgoing<EventMessage>>>,
+    /// While set, publishing announces itself and waits for the gate.
+    pub gate: Mutex<Option<Arc<Gate>>>,
+    pub ready: AtomicU64,
+}
+
+/// Holds up whoever comes.
+pub(crate) struct Gate {
+    came: Semaphore,
+    open: Semaphore,
+}
+
+impl Gate {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { came: Semaphore::new(0), open: Semaphore::new(0) })
+    }
+
+    /// Waits until so many have come to the gate since the last time.
+    pub(crate) async fn came(&self, many: u32) {
+        self.came.acquire_many(many).await.expect("never closed").forget();
+    }
+
+    pub(crate) fn open(&self) {
+        self.open.add_permits(Semaphore::MAX_PERMITS / 2);
+    }
+}
+
+#[async_trait]
+impl Publish<EventMessage> for FakeQueue {
+    async fn publish(&self, batch: Vec<Outgoing<EventMessage>>) -> PortResult<()> {
+        let gate = self.gate.lock().expect("lock").clone();
+        if let Some(gate) = gate {
+            gate.came.add_permits(1);
+            let _passed = gate.open.acquire().await;
+        }
+        self.fault.check()?;
+        self.published.lock().expect("lock").extend(batch);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Depths for FakeQueue {
+    async fn depth(&self, queue: Queue) -> PortResult<Depth> {
+        self.fault.check()?;
+        let ready = if queue == Queue::Events { self.ready.load(Ordering::Relaxed) } else { 0 };
+        Ok(Depth { ready, delayed: 1_000_000, leased: 1_000_000 })
+    }
+}
+
+/// The memory of ids.
+pub(crate) struct FakeClaims {
+    pub fault: Fault,
+    pub commit_fault: Fault,
+    pub is_forgetful: AtomicBool,
+    clock: Arc<ManualClock>,
+    known: Mutex<HashMap<(SpaceId, EventId), Known>>,
+}
+
+struct Known {
+    sha256: [u8; 32],
+    accepted_at: Timestamp,
+    since: Timestamp,
+    is_committed: bool,
+}
+
+impl FakeClaims {
+    pub(crate) fn new(clock: Arc<ManualClock>) -> Self {
+        Self {
+            fault: Fault::default(),
+            commit_fault: Fault::default(),
+            is_forgetful: AtomicBool::new(false),
+            clock,
+            known: Mutex::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl Claims for FakeClaims {
+    async fn claim(
+        &self,
+        space: &SpaceId,
+        wanted: &[(EventId, [u8; 32])],
+        accepted_at: Timestamp,
+    ) -> PortResult<Vec<Claimed>> {
+        self.fault.check()?;
+        let now = self.clock.now();
+        let mut known = self.known.lock().expect("lock");
+        known.retain(|_, one| {
+            now < one.since.plus(if one.is_committed { COMMITTED_FOR } else { PENDING_FOR })
+        });
+        let mut claim = |(id, sha256): &(EventId, [u8; 32])| match known.get(&(space.clone(), id.clone())) {
+            Some(one) if one.sha256 != *sha256 => Claimed::OtherBody,
+            Some(one) if one.is_committed => Claimed::Committed { accepted_at: one.accepted_at },
+            Some(one) => Claimed::Pending { accepted_at: one.accepted_at },
+            None => {
+                let fresh = Known { sha256: *sha256, accepted_at, since: now, is_committed: false };
+                known.insert((space.clone(), id.clone()), fresh);
+                if self.is_forgetful.load(Ordering::Relaxed) {
+                    Claimed::FreshButForgetful
+                } else {
+                    Claimed::Fresh
+                }
+            }
+        };
+        Ok(wanted.iter().map(&mut claim).collect())
+    }
+
+    async fn commit(
+        &self,
+        space: &SpaceId,
+        accepted: &[(EventId, [u8; 32])],
+        accepted_at: Timestamp,
+    ) -> PortResult<()> {
+        self.commit_fault.check()?;
+        let mut known = self.known.lock().expect("lock");
+        for (id, sha256) in accepted {
+            let committed =
+                Known { sha256: *sha256, accepted_at, since: self.clock.now(), is_committed: true };
+            known.insert((space.clone(), id.clone()), committed);
+        }
+        Ok(())
+    }
+
+    async fn release(&self, space: &SpaceId, ids: &[EventId]) -> PortResult<()> {
+        let mut known = self.known.lock().expect("lock");
+        for id in ids {
+            known.remove(&(space.clone(), id.clone()));
+        }
+        Ok(())
+    }
+}
+
+/// The body store.
+#[derive(Default)]
+pub(crate) struct FakeBodies {
+    pub fault: Fault,
+    pub kept: Mutex<Vec<(Day, Content)>>,
+}
+
+#[async_trait]
+impl Bodies for FakeBodies {
+    async fn put(&self, day: Day, content: &Content) -> PortResult<BodyRef> {
+        self.fault.check()?;
+        self.kept.lock().expect("lock").push((day, content.clone()));
+        Ok(BodyRef { day, sha256: [1; 32], length: 7 })
+    }
+
+    async fn get(&self, _body: &BodyRef) -> PortResult<Content> {
+        Err(PortError::permanent("nobody asks in these tests"))
+    }
+}
+
+/// Tokens and spaces.
+#[derive(Default)]
+pub(crate) struct FakeAccess {
+    pub fault: Fault,
+    pub tokens: Mutex<Vec<Token>>,
+    pub lookups: AtomicU64,
+}
+
+#[async_trait]
+impl Tokens for FakeAccess {
+    async fn find(&self, sha256: &[u8; 32]) -> PortResult<Option<Token>> {
+        self.fault.check()?;
+        self.lookups.fetch_add(1, Ordering::Relaxed);
+        Ok(self.tokens.lock().expect("lock").iter().find(|token| token.sha256 == *sha256).cloned())
+    }
+
+    async fn insert(&self, token: &Token) -> PortResult<()> {
+        self.tokens.lock().expect("lock").push(token.clone());
+        Ok(())
+    }
+
+    async fn list(&self) -> PortResult<Vec<Token>> {
+        Ok(self.tokens.lock().expect("lock").clone())
+    }
+
+    async fn revoke(&self, id: &TokenId, at: Timestamp) -> PortResult<bool> {
+        let mut tokens = self.tokens.lock().expect("lock");
+        let found = tokens.iter_mut().find(|token| token.id == *id);
+        Ok(found.map(|token| token.revoked_at = Some(at)).is_some())
+    }
+}
+
+#[async_trait]
+impl Spaces for FakeAccess {
+    async fn space(&self, id: &SpaceId) -> PortResult<Option<Space>> {
+        let known = ["blog", "other"].contains(&id.as_str());
+        Ok(known.then(|| Space {
+            id: id.clone(),
+            name: "A space".into(),
+            environments: vec![EnvironmentId::master(), EnvironmentId::new("staging").expect("id")],
+            created_at: postrider_testkit::START,
+        }))
+    }
+
+    async fn spaces(&self) -> PortResult<Vec<Space>> {
+        Ok(Vec::new())
+    }
+
+    async fn put_space(&self, _space: &Space) -> PortResult<()> {
+        Ok(())
+    }
+}
