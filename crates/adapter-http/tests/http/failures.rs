@@ -69,10 +69,13 @@ async fn a_refused_connection_is_a_connect_failure() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = listener.local_addr().expect("bound").port();
     drop(listener);
-    let failure = failure(&local(), post(format!("http://127.0.0.1:{port}{SECRET}"), "{}")).await;
-    assert_eq!(failure.kind, FailureKind::Connect);
-    assert!(failure.message.contains(&format!("127.0.0.1:{port}")), "{}", failure.message);
-    assert!(failure.message.to_lowercase().contains("refused"), "{}", failure.message);
+    let secure = client(PlainHttp::Never, &["127.0.0.0/8"]);
+    for (client, scheme) in [(local(), "http"), (secure, "https")] {
+        let failure = failure(&client, post(format!("{scheme}://127.0.0.1:{port}{SECRET}"), "{}")).await;
+        assert_eq!(failure.kind, FailureKind::Connect);
+        assert!(failure.message.contains(&format!("127.0.0.1:{port}")), "{}", failure.message);
+        assert!(failure.message.to_lowercase().contains("refused"), "{}", failure.message);
+    }
 }
 
 #[tokio::test]

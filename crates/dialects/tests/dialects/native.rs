@@ -33,6 +33,15 @@ fn the_least_that_an_event_needs_is_type_action_and_a_resource_id() {
 }
 
 #[test]
+fn null_counts_as_absent() {
+    let text = r#"{"id":null,"type":"E","action":"a","resource":{"id":"1","slug":null,"version":null},"actor":null,
+        "occurredAt":null,"related":null,"previous":null,"data":null}"#;
+    let event = read_text(text).expect("an event");
+    assert_eq!(event, read_text(r#"{"type":"E","action":"a","resource":{"id":"1"}}"#).expect("an event"));
+    assert_eq!(faults(r#"{"type":null,"action":"a","resource":{"id":null}}"#), ["/type", "/resource/id"]);
+}
+
+#[test]
 fn data_is_kept_byte_for_byte() {
     let data = r#"{ "z":1.50,  "a":"\u00e4", "a":1e2 }"#;
     let text =
