@@ -98,11 +98,12 @@ fn read_cli_file(path: &Path) -> anyhow::Result<toml::Table> {
     })
 }
 
-/// Writes what the client commands beside a server need; only its owner may read it.
+/// Writes what the client commands beside a server need; only its owner may read it. `true` when a token is in it: the
+/// given one, or the one of an earlier start.
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write_cli_file(data: &Data, server: &str, token: Option<&str>) -> std::io::Result<()> {
+pub fn write_cli_file(data: &Data, server: &str, token: Option<&str>) -> std::io::Result<bool> {
     let path = data.cli_file();
     let mut table = read_cli_file(&path).unwrap_or_default();
     table.insert("server".to_owned(), server.into());
@@ -112,7 +113,8 @@ pub fn write_cli_file(data: &Data, server: &str, token: Option<&str>) -> std::io
     let head = "# Written by `postrider serve`: where client commands that run in this folder find it. Keep it secret.\n";
     let new = path.with_extension("toml.new");
     crate::compose::files::write_private(&new, format!("{head}{table}").as_bytes())?;
-    std::fs::rename(&new, &path)
+    std::fs::rename(&new, &path)?;
+    Ok(table.contains_key("token"))
 }
 
 impl Client {
@@ -165,7 +167,7 @@ impl Client {
         if (200..300).contains(&reply.status) {
             let warnings = reply.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("warning"));
             let text = String::from_utf8_lossy(&reply.body).into_owned();
-            return Ok(Answer { body, text, warnings: warnings.map(|(_, value)| value.clone()).collect() });
+            return Ok(Answer { body, text, warnings: warnings.map(|(_, value)| warning(value)).collect() });
         }
         let status = reply.status;
         let (code, next) = match status {
@@ -201,6 +203,12 @@ fn problem(body: &Value) -> Option<String> {
         Some(fix) => Some(format!("{text}\n  {fix}")),
         None => Some(text),
     }
+}
+
+/// The text of `199 postrider "…"` (RFC 7234 §5.5).
+fn warning(value: &str) -> String {
+    let text = value.split_once('"').map_or(value, |(_, text)| text);
+    text.trim_end_matches('"').to_owned()
 }
 
 /// No answer at all: the message says what to do.

@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::client::Answer;
 
+/// On a terminal narrower than this, wrapped cells would be harder to read than wrapped lines.
+const NARROWEST: u16 = 60;
+
 /// How answers are printed.
 #[derive(Debug, Clone, Copy)]
 pub struct Output {
@@ -47,7 +50,7 @@ pub fn pretty(value: &Value) -> String {
 pub fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let mut table = Table::new();
     table.load_preset(UTF8_BORDERS_ONLY).set_header(head);
-    if std::io::stdout().is_terminal() {
+    if std::io::stdout().is_terminal() && table.width().is_some_and(|width| width >= NARROWEST) {
         table.set_content_arrangement(ContentArrangement::Dynamic);
     }
     for row in rows {

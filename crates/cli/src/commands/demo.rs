@@ -65,9 +65,9 @@ fn introduction() -> anyhow::Result<String> {
     let script = Script::load()?;
     let rows = script.events.iter().map(|event| {
         let payload = match (event.printed, &event.repaired) {
-            (true, None) => "printed in its documentation",
-            (true, Some(_)) => "printed in its documentation, repaired",
-            (false, _) => "ours: its documentation prints none",
+            (true, None) => "from its document",
+            (true, Some(_)) => "from its document, repaired",
+            (false, _) => "ours: its document prints none",
         };
         [event.id.clone(), event.topic.clone(), event.origin.clone(), payload.to_owned()]
     });

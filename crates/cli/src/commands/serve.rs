@@ -43,12 +43,10 @@ pub async fn run(_serve: &Serve, context: Context) -> anyhow::Result<Code> {
     let grace = settings.shutdown.grace;
     let serving = async {
         let system = Embedded::start(&settings, &shutdown).await?;
-        write_cli_file(&settings.data, &system.url(), system.first_token()).map_err(|error| {
-            Failure::new(
-                Code::CannotStart,
-                format!("{} cannot be written: {error}", settings.data.cli_file().display()),
-            )
-            .next("let the user that runs postrider write there")
+        let file = settings.data.cli_file();
+        let kept = write_cli_file(&settings.data, &system.url(), system.first_token()).map_err(|error| {
+            Failure::new(Code::CannotStart, format!("{} cannot be written: {error}", file.display()))
+                .next("let the user that runs postrider write there")
         })?;
         if output.json {
             line(
@@ -56,7 +54,7 @@ pub async fn run(_serve: &Serve, context: Context) -> anyhow::Result<Code> {
                     .to_string(),
             );
         } else {
-            line(&greeting(&system, &settings));
+            line(&greeting(&system, &settings, kept));
         }
         anyhow::Ok(system.run(grace).await)
     };
@@ -67,16 +65,17 @@ pub async fn run(_serve: &Serve, context: Context) -> anyhow::Result<Code> {
     Ok(Code::from(&exit))
 }
 
-fn greeting(system: &Embedded, settings: &Settings) -> String {
+fn greeting(system: &Embedded, settings: &Settings, kept: bool) -> String {
+    let file = settings.data.cli_file();
     let token = match system.first_token() {
         Some(token) => format!(
             "Admin token   {token}\n              Shown this once. Client commands in this folder find it in {}.",
-            settings.data.cli_file().display()
+            file.display()
         ),
-        None => format!(
-            "Admin token   as printed on the first start; kept in {}",
-            settings.data.cli_file().display()
-        ),
+        None if kept => {
+            format!("Admin token   as on the first start; client commands find it in {}", file.display())
+        }
+        None => "Admin token   as printed on the first start".to_owned(),
     };
     let receivers = match system.plain_http() {
         postrider_domain::webhook::PlainHttp::Never => "https:// only",

@@ -56,7 +56,8 @@ impl Embedded {
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         make_private(&settings.data.dir);
         let file = postrider_adapter_sqlite::Settings::new(&settings.data.dir);
-        let (database, driver) = Database::open(&file, Arc::clone(&clock)).await.map_err(cannot_open)?;
+        let (database, driver) =
+            Database::open(&file, Arc::clone(&clock)).await.map_err(|error| cannot_open(&error))?;
         let database = Arc::new(database);
         let mut supervisor = Supervisor::new(shutdown.clone());
         // It ends by itself when the last service has let go of the database.
@@ -76,8 +77,9 @@ impl Embedded {
         let health = Health::new(shutdown.clone());
         let mut stage = Stage { settings, supervisor: &mut supervisor, health: &health, shutdown };
         adapters.spawn_workers(&mut stage);
-        let routes =
-            adapters.spawn_ingest(&mut stage, !first_start).merge(postrider_api::router(Arc::new(control)));
+        let routes = adapters
+            .spawn_ingest(&mut stage, !first_start)
+            .merge(postrider_api::router(Arc::new(control), shutdown.clone()));
         let serving = serve(bound, routes.merge(health.router()), shutdown.clone());
         supervisor.spawn("http", async move {
             serving.await;
@@ -155,7 +157,7 @@ fn make_private(dir: &Path) {
     let _ = DirBuilder::new().recursive(true).mode(0o700).create(dir);
 }
 
-fn cannot_open(error: OpenError) -> Failure {
+fn cannot_open(error: &OpenError) -> Failure {
     let failure = Failure::new(Code::CannotStart, error.to_string());
     failure.next("the data folder is the setting data.dir (flag --data-dir)")
 }

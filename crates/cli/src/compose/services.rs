@@ -67,7 +67,7 @@ impl Adapters {
     pub(super) fn spawn_workers(&self, stage: &mut Stage<'_>) {
         let shutdown = stage.shutdown;
         let dispatcher = postrider_dispatcher::run(
-            self.dispatcher_settings(stage.settings),
+            dispatcher_settings(stage.settings),
             self.dispatcher(stage.health),
             shutdown.clone(),
         );
@@ -90,19 +90,6 @@ impl Adapters {
         let retention_days = stage.settings.retention.days;
         let settings = postrider_jobs::Settings { retention_days, ..postrider_jobs::Settings::default() };
         stage.supervisor.spawn("jobs", postrider_jobs::run(settings, jobs, shutdown.clone()));
-    }
-
-    fn dispatcher_settings(&self, settings: &Settings) -> postrider_dispatcher::Settings {
-        let chosen = &settings.dispatcher;
-        let shares = postrider_dispatcher::settings::ShareSettings {
-            permits: chosen.permits,
-            per_webhook: chosen.per_webhook,
-            per_space: chosen.per_space,
-            per_host: chosen.per_host,
-            ..postrider_dispatcher::settings::ShareSettings::default()
-        };
-        let default = postrider_dispatcher::Settings::default();
-        postrider_dispatcher::Settings { room: default.room.max(4 * chosen.permits), shares, ..default }
     }
 
     fn dispatcher(&self, health: &Health) -> postrider_dispatcher::Deps {
@@ -157,4 +144,18 @@ impl Adapters {
         stage.supervisor.spawn("ingest", measuring);
         postrider_ingest::router(settings, deps)
     }
+}
+
+/// The room grows with the permits, so that a lane can always look ahead (DESIGN §4.4: 4 × permits).
+fn dispatcher_settings(settings: &Settings) -> postrider_dispatcher::Settings {
+    let chosen = &settings.dispatcher;
+    let shares = postrider_dispatcher::settings::ShareSettings {
+        permits: chosen.permits,
+        per_webhook: chosen.per_webhook,
+        per_space: chosen.per_space,
+        per_host: chosen.per_host,
+        ..postrider_dispatcher::settings::ShareSettings::default()
+    };
+    let default = postrider_dispatcher::Settings::default();
+    postrider_dispatcher::Settings { room: default.room.max(4 * chosen.permits), shares, ..default }
 }

@@ -103,7 +103,7 @@ impl Report {
 
     /// The table, and under it every fault.
     pub fn to_text(&self) -> String {
-        let head = ["event", "topic", "webhook", "calls", "outcome", "accept → receipt", "signature", ""];
+        let head = ["event", "webhook", "calls", "outcome", "accept → receipt", "signature", ""];
         let table = table(head, self.rows.iter().map(Row::cells));
         self.faults().iter().fold(table, |text, fault| format!("{text}\n  ✗ {fault}"))
     }
@@ -124,10 +124,9 @@ impl Report {
 }
 
 impl Row {
-    fn cells(&self) -> [String; 8] {
+    fn cells(&self) -> [String; 7] {
         [
             self.event.clone(),
-            self.topic.clone(),
             self.webhook.clone(),
             self.calls.to_string(),
             self.outcome.clone(),

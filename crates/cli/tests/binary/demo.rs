@@ -39,7 +39,7 @@ fn its_table_is_for_people_and_marks_what_was_repaired_and_what_is_ours() {
     assert_eq!(ended.code(), 0, "{text}{}", ended.stderr());
     for part in [
         "repaired:",
-        "ours: its documentation prints none",
+        "ours: its document prints none",
         "verified",
         "Everything came out as it must",
         "README.md",
