@@ -56,7 +56,8 @@ impl Default for Settings {
     }
 }
 
-/// Writes until asked to stop. A failure of queue or store is waited out, never returned.
+/// Writes until asked to stop; a batch that was begun is finished. A failure of queue or store is waited out, never
+/// returned.
 pub async fn run(settings: Settings, deps: Deps, shutdown: Shutdown) -> Result<(), PortError> {
     let pauses = || {
         ExponentialBuilder::default()
@@ -69,10 +70,14 @@ pub async fn run(settings: Settings, deps: Deps, shutdown: Shutdown) -> Result<(
     let mut pause = pauses();
     deps.health.ready();
     loop {
-        let stepped = tokio::select! {
+        let received = tokio::select! {
             biased;
             () = shutdown.stopping() => return Ok(()),
-            stepped = writer.step() => stepped,
+            received = writer.receive() => received,
+        };
+        let stepped = match received {
+            Ok(received) => writer.keep(received).await,
+            Err(fault) => Err(fault),
         };
         match stepped {
             Ok(stepped) => {

@@ -6,7 +6,7 @@ use futures::future::join_all;
 use postrider_domain::message::RecordsMessage;
 use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::log::LogWrite;
-use postrider_ports::queue::{Consume, Lease};
+use postrider_ports::queue::{Consume, Lease, Received};
 
 use crate::batch::Batch;
 
@@ -36,10 +36,20 @@ impl Writer {
         Self { consumer, log, max_messages: max_messages.max(1) }
     }
 
-    /// Waits for messages, writes their records in one transaction, then acknowledges. On error every message is
-    /// released and comes again: the records are idempotent.
+    /// Waits for messages and keeps them.
     pub async fn step(&mut self) -> PortResult<Stepped> {
-        let received = self.consumer.receive(self.max_messages).await?;
+        let received = self.receive().await?;
+        self.keep(received).await
+    }
+
+    /// Waits for messages. May be dropped while it waits; what it had claimed comes again.
+    pub async fn receive(&mut self) -> PortResult<Vec<Received<RecordsMessage>>> {
+        self.consumer.receive(self.max_messages).await
+    }
+
+    /// Writes the records of these messages in one transaction, then acknowledges them. On error every message goes back
+    /// and comes again: the records are idempotent.
+    pub async fn keep(&self, received: Vec<Received<RecordsMessage>>) -> PortResult<Stepped> {
         let mut batch = Batch::default();
         let mut leases = Vec::with_capacity(received.len());
         for message in received {
