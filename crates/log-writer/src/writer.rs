@@ -49,7 +49,7 @@ impl Writer {
 
     /// Writes the records of these messages in one transaction, then acknowledges them. On error every message goes back
     /// and comes again: the records are idempotent.
-    pub async fn keep(&self, received: Vec<Received<RecordsMessage>>) -> PortResult<Stepped> {
+    pub async fn keep(&mut self, received: Vec<Received<RecordsMessage>>) -> PortResult<Stepped> {
         let mut batch = Batch::default();
         let mut leases = Vec::with_capacity(received.len());
         for message in received {
