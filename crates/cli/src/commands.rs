@@ -3,6 +3,7 @@
 pub mod calls;
 pub mod config;
 pub mod demo;
+mod event_text;
 pub mod events;
 pub mod listen;
 pub mod serve;

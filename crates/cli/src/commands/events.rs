@@ -10,10 +10,11 @@ use postrider_domain::webhook::Method;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::event_text;
 use crate::Context;
 use crate::client::{Client, Server, encode};
 use crate::exit::{Code, Failure};
-use crate::output::{note, pretty, table, text};
+use crate::output::{note, text};
 
 /// Events in one request: the server takes up to 500.
 const BATCH: usize = 500;
@@ -81,14 +82,14 @@ pub async fn run(events: Events, context: &Context) -> anyhow::Result<Code> {
         Events::Show(one) => {
             let client = one.server.client(context)?;
             let answer = client.get(&client.in_space(&format!("/events/{}", encode(&one.id)))).await?;
-            context.output.answer(&answer, shown);
+            context.output.answer(&answer, event_text::shown);
             Ok(Code::Ok)
         }
         Events::Explain(one) => {
             let client = one.server.client(context)?;
             let answer =
                 client.get(&client.in_space(&format!("/events/{}/explain", encode(&one.id)))).await?;
-            context.output.answer(&answer, explanation);
+            context.output.answer(&answer, event_text::explanation);
             Ok(Code::Ok)
         }
     }
@@ -228,81 +229,6 @@ fn bar(events: usize) -> ProgressBar {
     }
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} events  {per_sec}  {eta} left");
     ProgressBar::new(events as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-}
-
-fn shown(event: &Value) -> String {
-    let head = format!(
-        "event     {}\ntopic     {}\nresource  {} {}\noccurred  {}\naccepted  {}",
-        text(event, "/id"),
-        text(event, "/topic"),
-        text(event, "/resource/contentType"),
-        text(event, "/resource/id"),
-        text(event, "/occurredAt"),
-        text(event, "/acceptedAt"),
-    );
-    let deliveries = event["deliveries"].as_array().cloned().unwrap_or_default();
-    let rows = deliveries.iter().map(|delivery| {
-        let why = [text(delivery, "/reason"), text(delivery, "/nextAt")].into_iter().find(|text| text != "-");
-        [
-            text(delivery, "/webhook"),
-            text(delivery, "/generation"),
-            text(delivery, "/state"),
-            text(delivery, "/attempt"),
-            why.unwrap_or_default(),
-        ]
-    });
-    let table = table(["webhook", "generation", "delivery", "calls", "reason or next attempt"], rows);
-    let data = event.pointer("/content/data").map(pretty).unwrap_or_default();
-    format!("{head}\n{table}\n{data}")
-}
-
-fn explanation(answer: &Value) -> String {
-    let webhooks = answer["webhooks"].as_array().cloned().unwrap_or_default();
-    let head = format!(
-        "{} {}, accepted {}",
-        text(answer, "/event/topic"),
-        text(answer, "/event/id"),
-        text(answer, "/event/acceptedAt")
-    );
-    if webhooks.is_empty() {
-        return format!("{head}\nNo webhook was there to be considered.");
-    }
-    let rows = webhooks.iter().flat_map(|webhook| {
-        let name = webhook["name"].as_str().map_or_else(|| text(webhook, "/id"), str::to_owned);
-        let rule = format!("{}: {}", text(webhook, "/rule"), text(webhook, "/detail"));
-        let why =
-            if webhook["matched"] == json!(true) { format!("yes, {rule}") } else { format!("no, {rule}") };
-        let deliveries = webhook["deliveries"].as_array().cloned().unwrap_or_default();
-        let mut rows: Vec<[String; 3]> =
-            deliveries.iter().map(|one| [name.clone(), why.clone(), came_of(one)]).collect();
-        if rows.is_empty() {
-            rows.push([name, why, "-".to_owned()]);
-        }
-        rows
-    });
-    let table = table(["webhook", "wanted it?", "what came of it"], rows);
-    match answer["unlisted"].as_u64() {
-        Some(0) | None => format!("{head}\n{table}"),
-        Some(more) => format!("{head}\n{table}\n{more} more webhook(s) did not want it."),
-    }
-}
-
-/// A delivery and its calls in a few lines.
-fn came_of(delivery: &Value) -> String {
-    let mut lines = vec![text(delivery, "/state")];
-    if delivery["reason"].is_string() {
-        lines[0] = format!("{}: {}", lines[0], text(delivery, "/reason"));
-    }
-    for call in delivery["calls"].as_array().into_iter().flatten() {
-        let answer = call["statusCode"]
-            .as_u64()
-            .map_or_else(|| text(call, "/failure/kind"), |status| status.to_string());
-        lines.push(format!("{} attempt {}: {answer}", text(call, "/requestAt"), text(call, "/attempt")));
-    }
-    if delivery["nextAt"].is_string() {
-        lines.push(format!("next at {}", text(delivery, "/nextAt")));
-    }
-    lines.join("\n")
 }
 
 #[cfg(test)]

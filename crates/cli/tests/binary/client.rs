@@ -13,15 +13,8 @@ fn server(dir: &Path) -> Running {
     Running::start(dir, &["serve", "--json", "--bind", "127.0.0.1:0"]).0
 }
 
-#[test]
-fn an_event_goes_in_and_a_verified_call_comes_out_and_is_on_record() {
-    let dir = tempdir().expect("a folder");
-    let dir = dir.path();
-    let server = server(dir);
-    let (mut listener, listening) =
-        Running::start(dir, &["listen", "--json", "--secret", SECRET, "--calls", "2"]);
-    let url = listening["listening"].as_str().expect("an address").to_owned();
-
+/// Makes a webhook that calls `url`; its id.
+fn webhook(dir: &Path, url: &str) -> String {
     let created = run(
         dir,
         &[
@@ -31,7 +24,7 @@ fn an_event_goes_in_and_a_verified_call_comes_out_and_is_on_record() {
             "--name",
             "search",
             "--url",
-            &url,
+            url,
             "--topic",
             "Entry.publish",
             "--dialect",
@@ -45,15 +38,10 @@ fn an_event_goes_in_and_a_verified_call_comes_out_and_is_on_record() {
         ],
     )
     .json();
-    let id = created["sys"]["id"].as_str().expect("an id").to_owned();
-    let listed = run(dir, &["webhooks", "list"]);
-    assert!(
-        listed.stdout().contains(&id) && listed.stdout().contains("Entry.publish"),
-        "{}",
-        listed.stdout()
-    );
+    created["sys"]["id"].as_str().expect("an id").to_owned()
+}
 
-    let (mut tail, _) = Running::start(dir, &["calls", "tail", "--json", "--calls", "1"]);
+fn publish(dir: &Path, id: &str) {
     let published = run(
         dir,
         &[
@@ -61,7 +49,7 @@ fn an_event_goes_in_and_a_verified_call_comes_out_and_is_on_record() {
             "publish",
             "--json",
             "--id",
-            "story-1",
+            id,
             "--type",
             "Entry",
             "--action",
@@ -73,7 +61,23 @@ fn an_event_goes_in_and_a_verified_call_comes_out_and_is_on_record() {
         ],
     )
     .json();
-    assert_eq!(published["accepted"][0]["id"], "story-1", "{published}");
+    assert_eq!(published["accepted"][0]["id"], id, "{published}");
+}
+
+fn listen(dir: &Path, calls: &str) -> (Running, String) {
+    let (listener, said) = Running::start(dir, &["listen", "--json", "--secret", SECRET, "--calls", calls]);
+    (listener, said["listening"].as_str().expect("an address").to_owned())
+}
+
+#[test]
+fn an_event_goes_in_and_a_verified_call_comes_out_and_is_on_record() {
+    let dir = tempdir().expect("a folder");
+    let dir = dir.path();
+    let server = server(dir);
+    let (mut listener, url) = listen(dir, "2");
+    let id = webhook(dir, &url);
+    let (mut tail, _) = Running::start(dir, &["calls", "tail", "--json", "--calls", "1"]);
+    publish(dir, "story-1");
 
     let received = listener.line();
     assert_eq!(received["verified"], true, "{received}");
@@ -102,7 +106,17 @@ fn an_event_goes_in_and_a_verified_call_comes_out_and_is_on_record() {
     let again = listener.line();
     assert_eq!(again["headers"]["webhook-id"], received["headers"]["webhook-id"], "a resend keeps its id");
     assert_eq!(listener.wait(), 0);
+    assert_eq!(server.terminate(), 0);
+}
 
+#[test]
+fn a_webhook_is_listed_changed_and_deleted() {
+    let dir = tempdir().expect("a folder");
+    let dir = dir.path();
+    let server = server(dir);
+    let id = webhook(dir, "https://example.com/hook");
+    let listed = run(dir, &["webhooks", "list"]).stdout();
+    assert!(listed.contains(&id) && listed.contains("Entry.publish"), "{listed}");
     let updated =
         run(dir, &["webhooks", "update", &id, "--json", "--name", "find", "--topic", "Asset.*"]).json();
     assert_eq!(
@@ -110,7 +124,8 @@ fn an_event_goes_in_and_a_verified_call_comes_out_and_is_on_record() {
         (&Value::from("find"), &Value::from("Asset.*")),
         "{updated}"
     );
-    assert_eq!(updated["url"], url.as_str(), "what was not given stays");
+    assert_eq!(updated["url"], "https://example.com/hook", "what was not given stays");
+    assert_eq!(updated["headers"][0]["secret"], true, "a secret header stays");
     assert_eq!(run(dir, &["webhooks", "delete", &id]).code(), 0);
     assert_eq!(run(dir, &["webhooks", "delete", &id]).code(), 5);
     assert_eq!(server.terminate(), 0);
