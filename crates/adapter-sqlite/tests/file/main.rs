@@ -2,6 +2,7 @@
 //! adapter promises is in `conformance.rs`.
 
 mod crash;
+mod lists;
 mod opening;
 mod queue;
 mod records;
