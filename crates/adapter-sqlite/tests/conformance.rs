@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use postrider_adapter_sqlite::{Database, FILE_NAME, Settings};
+use postrider_ports::access::{Spaces, Tokens};
+use postrider_ports::bodies::Bodies;
 use postrider_testkit::ManualClock;
 use postrider_testkit::conformance::{self, Harness};
 use tempfile::TempDir;
@@ -56,4 +58,12 @@ macro_rules! passes {
 passes! {
     the_queues: queue, dyn conformance::queue::QueueAdapter;
     parked_messages: parked, dyn conformance::queue::QueueAdapter;
+    spaces: spaces, dyn Spaces;
+    tokens: tokens, dyn Tokens;
+    the_registry: registry, dyn conformance::registry::WebhookAdapter;
+    subscriptions: subscriptions, dyn conformance::registry::WebhookAdapter;
+    bodies: bodies, dyn Bodies;
+    the_log: log, dyn conformance::log::LogAdapter;
+    progress: progress, dyn conformance::log::LogAdapter;
+    retention: retention, dyn conformance::log::LogAdapter;
 }
