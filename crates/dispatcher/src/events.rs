@@ -43,11 +43,7 @@ pub(crate) async fn run(worker: Arc<Worker>) -> Result<(), Error> {
         while tasks.len() >= worker.settings.event_concurrency {
             drain_one(&worker, &mut tasks).await;
         }
-        let taking = async {
-            worker.may_consume().await;
-            consumer.receive(worker.settings.event_batch).await
-        };
-        match reaping(&worker, &mut tasks, taking).await {
+        match reaping(&worker, &mut tasks, take(&worker, &mut *consumer)).await {
             Err(_stopping) => break,
             Ok(Ok(batch)) => {
                 let worker = Arc::clone(&worker);
@@ -63,6 +59,19 @@ pub(crate) async fn run(worker: Arc<Worker>) -> Result<(), Error> {
     drop(consumer);
     drain(&worker, &mut tasks).await;
     fault.map_or(Ok(()), Err)
+}
+
+async fn take(
+    worker: &Worker,
+    consumer: &mut dyn Consume<EventMessage>,
+) -> PortResult<Vec<Received<EventMessage>>> {
+    loop {
+        worker.may_consume().await;
+        let receiving = consumer.receive(worker.settings.event_batch);
+        if let Some(received) = worker.while_trusted(receiving).await {
+            return received;
+        }
+    }
 }
 
 /// Handles what is there now, unless nothing may be taken; returns how many events that were. Never waits for an event.

@@ -58,7 +58,8 @@ impl Floor {
             state.start(callee, now);
             return Entered::Granted(self.permit(callee));
         }
-        if !state.room.admits(&callee.key, state.shares.running()) {
+        let (its, all) = (state.shares.running_of(&callee.key), state.shares.running());
+        if !state.room.admits(&callee.key, its, all) {
             return Entered::Full;
         }
         let (grant, granted) = oneshot::channel();
@@ -115,7 +116,7 @@ impl Floor {
 
 impl State {
     fn start(&mut self, callee: &Callee, now: Timestamp) {
-        if self.shares.is_idle(&callee.key) {
+        if self.shares.running_of(&callee.key) == 0 {
             match self.backlogs.get_mut(&callee.key) {
                 Some(backlog) => backlog.begin(now),
                 None => drop(self.backlogs.insert(callee.key.clone(), Backlog::new(now))),

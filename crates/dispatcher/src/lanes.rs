@@ -96,10 +96,14 @@ async fn take(
     consumer: &mut dyn Consume<DeliverMessage>,
     space: &Space,
 ) -> (Slots, PortResult<Vec<Received<DeliverMessage>>>) {
-    worker.may_consume().await;
-    let slots = space.reserve().await;
-    let received = consumer.receive(slots.messages()).await;
-    (slots, received)
+    loop {
+        worker.may_consume().await;
+        let slots = space.reserve().await;
+        let receiving = consumer.receive(slots.messages());
+        if let Some(received) = worker.while_trusted(receiving).await {
+            return (slots, received);
+        }
+    }
 }
 
 async fn start(

@@ -35,9 +35,9 @@ impl<T> Room<T> {
         self.lines.get(key).map_or(0, |line| line.waiting.len())
     }
 
-    /// Whether one more of this webhook may wait, while `running` are being called.
-    pub(crate) fn admits(&self, key: &Key, running: usize) -> bool {
-        self.waiting_of(key) < self.capacity.saturating_sub(self.waiting + running)
+    /// Whether one more of this webhook may wait, while `its` of it and `all` of all webhooks are being called.
+    pub(crate) fn admits(&self, key: &Key, its: usize, all: usize) -> bool {
+        self.waiting_of(key) + its < self.capacity.saturating_sub(self.waiting + all)
     }
 
     /// Lets one wait, behind those of the same webhook.
@@ -96,7 +96,7 @@ mod tests {
     /// Lets in as many as the room admits, and says how many.
     fn fill(room: &mut Room<u32>, callee: &Arc<Callee>) -> u32 {
         let mut entered = 0;
-        while room.admits(&callee.key, 0) {
+        while room.admits(&callee.key, 0, 0) {
             room.enter(callee, entered);
             entered += 1;
         }
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(fill(&mut room, &callee("a")), 500);
         assert_eq!(fill(&mut room, &callee("b")), 250);
         assert_eq!(fill(&mut room, &callee("c")), 125);
-        assert!(room.admits(&callee("d").key, 0));
+        assert!(room.admits(&callee("d").key, 0, 0));
     }
 
     #[test]

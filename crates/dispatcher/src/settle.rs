@@ -90,13 +90,16 @@ async fn fate_of(worker: &Worker, ticket: &Ticket, plan: Plan) -> Fate {
 async fn settle(worker: &Worker, ticket: &Ticket, settlement: Settlement) -> Result<(), PortError> {
     let bundle = &ticket.bundle;
     if let Some(again) = settlement.again {
+        // The same attempt may be made once more by a copy of this message, for example when another webhook's part of
+        // the bundle is given back. A later attempt always asks.
+        let suspect = bundle.suspect || again.attempt == ticket.target.attempt;
         let publishing = worker.pause.insist(|repeated| {
             let target = Target { attempt: again.attempt, ..ticket.target.clone() };
             let message =
                 DeliverMessage { event: bundle.event.clone(), lane: Lane::Late, targets: vec![target] };
             worker.deps.deliver.publish(vec![Outgoing {
                 message,
-                suspect: bundle.suspect || repeated,
+                suspect: suspect || repeated,
                 not_before: Some(again.at),
                 trace: bundle.trace.clone(),
             }])

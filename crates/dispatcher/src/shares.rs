@@ -90,9 +90,9 @@ impl Shares {
         self.total
     }
 
-    /// Whether no call of this webhook is being made.
-    pub(crate) fn is_idle(&self, key: &Key) -> bool {
-        self.paces.get(key).is_none_or(|pace| pace.running == 0)
+    /// Calls of this webhook that are being made.
+    pub(crate) fn running_of(&self, key: &Key) -> usize {
+        self.paces.get(key).map_or(0, |pace| pace.running)
     }
 
     /// Whether anybody at all could start.

@@ -104,8 +104,12 @@ impl Spaces {
 
     /// Whether it was verified lately enough to be used.
     pub(crate) fn is_usable(&self) -> bool {
-        let now = self.clock.now();
-        self.lock().verified_at.is_some_and(|at| now.since(at) <= self.unverified_for)
+        self.usable_until().is_some_and(|until| self.clock.now() <= until)
+    }
+
+    /// Until when it may be used if it cannot be verified again; `None` before the first time.
+    pub(crate) fn usable_until(&self) -> Option<Timestamp> {
+        self.lock().verified_at.map(|at| at.plus(self.unverified_for))
     }
 
     /// Whether it was verified after an instant.

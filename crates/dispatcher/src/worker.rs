@@ -90,6 +90,20 @@ impl Worker {
         }
     }
 
+    /// Does something that takes messages, for as long as the index can be trusted; `None` when that ended first.
+    pub(crate) async fn while_trusted<T>(&self, taking: impl Future<Output = T>) -> Option<T> {
+        let doubted = async {
+            while let Some(until) = self.spaces.usable_until().filter(|until| self.now() <= *until) {
+                self.deps.clock.sleep_until(until.plus(Duration::from_millis(1))).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            taken = taking => Some(taken),
+            () = doubted => None,
+        }
+    }
+
     /// Compares the version of the subscriptions once.
     pub(crate) async fn refresh(&self) {
         match self.spaces.refresh().await {

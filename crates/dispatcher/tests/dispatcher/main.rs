@@ -1,0 +1,18 @@
+//! The dispatcher over fakes, controlled time and a scripted receiver.
+
+mod fakes;
+mod receiver;
+mod taps;
+mod world;
+
+mod coalescing;
+mod crashes;
+mod faults;
+mod matching;
+mod outcomes;
+mod overload;
+mod recording;
+mod retries;
+mod settings;
+mod shutdown;
+mod suspects;
