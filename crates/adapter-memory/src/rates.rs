@@ -67,10 +67,12 @@ impl Rates for MemoryRates {
 /// How much a bucket holds and how fast it fills, so that no half-open window of length `per` ever sees more than `calls`:
 /// it holds what flows in one lease slice, at least 1, and `calls − (capacity − 1)` flow in per window. Before a window
 /// ends less than that has flown in, so at most `capacity + calls − (capacity − 1) − ε`, in whole tokens `calls`, are out.
+/// A slice is at most a tenth of a window, so at least nine tenths of the limit flow.
 fn shape(limit: RateLimit) -> (f64, f64) {
     let per = limit.per.max(Duration::from_millis(1)).as_secs_f64();
     let calls = f64::from(limit.calls.max(1));
-    let capacity = (calls * LEASE_SLICE.as_secs_f64() / per).clamp(1.0, calls);
+    let slice = LEASE_SLICE.as_secs_f64().min(per / 10.0);
+    let capacity = (calls * slice / per).max(1.0);
     (capacity, (calls - (capacity - 1.0)) / per)
 }
 

@@ -1,0 +1,40 @@
+//! Every adapter passes the suite of its port.
+
+use std::sync::Arc;
+
+use postrider_adapter_memory::{MemoryBreakers, MemoryClaims, MemoryMarks, MemoryRates, MemoryWindows};
+use postrider_ports::claims::Claims;
+use postrider_ports::limits::{Breakers, Rates};
+use postrider_ports::progress::Marks;
+use postrider_ports::windows::Windows;
+use postrider_testkit::{ManualClock, conformance};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn claims_pass() {
+    let warm = |clock: Arc<ManualClock>| -> Arc<dyn Claims> { Arc::new(MemoryClaims::new(clock, false)) };
+    conformance::claims::run(&warm).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn marks_pass() {
+    let marks = |clock: Arc<ManualClock>| -> Arc<dyn Marks> { Arc::new(MemoryMarks::new(clock)) };
+    conformance::marks::run(&marks).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn windows_pass() {
+    let windows = |clock: Arc<ManualClock>| -> Arc<dyn Windows> { Arc::new(MemoryWindows::new(clock)) };
+    conformance::windows::run(&windows).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn rates_pass() {
+    let rates = |clock: Arc<ManualClock>| -> Arc<dyn Rates> { Arc::new(MemoryRates::new(clock)) };
+    conformance::rates::run(&rates).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn breakers_pass() {
+    let breakers = |clock: Arc<ManualClock>| -> Arc<dyn Breakers> { Arc::new(MemoryBreakers::new(clock)) };
+    conformance::breakers::run(&breakers).await;
+}
