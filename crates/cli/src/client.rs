@@ -92,9 +92,7 @@ fn read_cli_file(path: &Path) -> anyhow::Result<toml::Table> {
     };
     toml::from_str(&text).map_err(|error| {
         let cause = format!("{} is not TOML: {error}", path.display());
-        Failure::new(Code::Invalid, cause)
-            .next("delete it; `postrider serve` says how to get a new token")
-            .into()
+        Failure::new(Code::Invalid, cause).next("delete it, and start `postrider serve --new-token`").into()
     })
 }
 

@@ -47,7 +47,7 @@ pub async fn perform(
     settings.server.bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     settings.outbound.plain_http = Some(PlainHttp::Loopback);
 
-    let mut system = Embedded::start(&settings, &shutdown).await?;
+    let mut system = Embedded::start(&settings, false, &shutdown).await?;
     let ledger = Arc::new(Ledger::new(sabotage));
     let bound = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "the demo's receiver").await?;
     let receiver = bound.addr();
@@ -61,7 +61,7 @@ pub async fn perform(
     progress
         .say(&format!("a receiver listens on http://{receiver}; calls to this machine are allowed for it"));
 
-    let token = system.first_token().context("a fresh system makes a token")?.to_owned();
+    let token = system.new_token().context("a fresh system makes a token")?.to_owned();
     let client = Client::new(&system.url(), &token, SPACE.to_owned(), ENVIRONMENT.to_owned())?;
     let (clock, random) = (system.clock(), system.random());
     let stage = Stage { script: &script, client, receiver, ledger, clock, random, progress };

@@ -32,8 +32,13 @@ impl Output {
 
 /// One line, or several, on standard output. A reader that has gone away is no failure of ours.
 pub fn line(text: &str) {
+    let _ = line_if_read(text);
+}
+
+/// The same; `false` when nobody reads any more, so that what has no end of its own can stop.
+pub fn line_if_read(text: &str) -> bool {
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+    writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
 }
 
 /// One line on standard error.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::Context;
 use crate::client::{Client, Server, encode};
 use crate::exit::Code;
-use crate::output::{line, note, pretty, table, text};
+use crate::output::{line, line_if_read, note, pretty, table, text};
 
 /// How long one request of `calls tail` waits at the server for something new; it allows up to 25 s.
 const TAIL_WAIT: &str = "20";
@@ -121,9 +121,9 @@ async fn tail(tail: &Tail, context: &Context) -> anyhow::Result<()> {
         query.extend([("cursor", cursor.clone()), ("wait", TAIL_WAIT.to_owned())]);
         let body = client.get(&path(&query)).await?.body;
         for call in body["items"].as_array().into_iter().flatten() {
-            line(&if json { call.to_string() } else { one_line(call) });
+            let read = line_if_read(&if json { call.to_string() } else { one_line(call) });
             left -= 1;
-            if left == 0 {
+            if left == 0 || !read {
                 return Ok(());
             }
         }

@@ -25,6 +25,9 @@ pub struct Serve {
     /// Address and port of ingest, API and health [default: 127.0.0.1:8026]
     #[arg(long, value_name = "ADDRESS")]
     bind: Option<SocketAddr>,
+    /// Make one more admin token and keep it in cli.toml, for when the first one was lost
+    #[arg(long)]
+    new_token: bool,
 }
 
 impl Serve {
@@ -36,21 +39,21 @@ impl Serve {
 }
 
 /// Runs `serve` until it is stopped.
-pub async fn run(_serve: &Serve, context: Context) -> anyhow::Result<Code> {
+pub async fn run(serve: &Serve, context: Context) -> anyhow::Result<Code> {
     let shutdown = Shutdown::new();
     let signals = Signals::register()?;
     let Context { settings, output, .. } = context;
     let grace = settings.shutdown.grace;
     let serving = async {
-        let system = Embedded::start(&settings, &shutdown).await?;
+        let system = Embedded::start(&settings, serve.new_token, &shutdown).await?;
         let file = settings.data.cli_file();
-        let kept = write_cli_file(&settings.data, &system.url(), system.first_token()).map_err(|error| {
+        let kept = write_cli_file(&settings.data, &system.url(), system.new_token()).map_err(|error| {
             Failure::new(Code::CannotStart, format!("{} cannot be written: {error}", file.display()))
-                .next("let the user that runs postrider write there")
+                .next("let the user that runs postrider write there, and start again with --new-token")
         })?;
         if output.json {
             line(
-                &json!({ "url": system.url(), "token": system.first_token(), "dataDir": settings.data.dir })
+                &json!({ "url": system.url(), "token": system.new_token(), "dataDir": settings.data.dir })
                     .to_string(),
             );
         } else {
@@ -67,7 +70,7 @@ pub async fn run(_serve: &Serve, context: Context) -> anyhow::Result<Code> {
 
 fn greeting(system: &Embedded, settings: &Settings, kept: bool) -> String {
     let file = settings.data.cli_file();
-    let token = match system.first_token() {
+    let token = match system.new_token() {
         Some(token) => format!(
             "Admin token   {token}\n              Shown this once. Client commands in this folder find it in {}.",
             file.display()
@@ -75,7 +78,9 @@ fn greeting(system: &Embedded, settings: &Settings, kept: bool) -> String {
         None if kept => {
             format!("Admin token   as on the first start; client commands find it in {}", file.display())
         }
-        None => "Admin token   as printed on the first start".to_owned(),
+        None => {
+            "Admin token   as printed on the first start; if it was lost, start with --new-token".to_owned()
+        }
     };
     let receivers = match system.plain_http() {
         postrider_domain::webhook::PlainHttp::Never => "https:// only",

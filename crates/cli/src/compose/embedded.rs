@@ -9,9 +9,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use postrider_adapter_http::GuardedClient;
 use postrider_adapter_sqlite::{Database, OpenError};
+use postrider_control::tokens::TokenDraft;
+use postrider_control::{Actor, Control, ControlError, ControlResult};
+use postrider_domain::id::TokenId;
+use postrider_domain::token::{Grant, Role};
 use postrider_domain::webhook::PlainHttp;
 use postrider_ports::access::Tokens;
 use postrider_ports::clock::{Clock, Random};
@@ -31,7 +34,7 @@ use crate::settings::Settings;
 /// A running system.
 pub struct Embedded {
     addr: SocketAddr,
-    first_token: Option<String>,
+    new_token: Option<String>,
     plain_http: PlainHttp,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -40,11 +43,11 @@ pub struct Embedded {
 
 impl Embedded {
     /// Binds the port, opens the data folder, starts every service, and returns once all are ready. Nothing is made on
-    /// disk before the port is had.
+    /// disk before the port is had. A first start makes an admin token; a later one does if `wants_token`.
     ///
     /// # Errors
     /// A [`Failure`] that says what could not be had, and what to do.
-    pub async fn start(settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<Self> {
+    pub async fn start(settings: &Settings, wants_token: bool, shutdown: &Shutdown) -> anyhow::Result<Self> {
         let bound = bound(settings).await?;
         let addr = bound.addr();
         let plain_http = settings.outbound.plain_http.unwrap_or(if addr.ip().is_loopback() {
@@ -66,14 +69,17 @@ impl Embedded {
             Ok::<_, PortError>(())
         });
 
-        let first_start = database.list().await.context("the tokens")?.is_empty();
+        let first_start = database.list().await.map_err(|error| unusable(&error))?.is_empty();
         let secrets = Arc::new(key_ring(settings, first_start, Arc::clone(&random))?);
         let guarded = postrider_adapter_http::Settings { plain_http, allow: settings.outbound.allow.clone() };
-        let sender = Arc::new(GuardedClient::new(&guarded)?);
+        let sender = Arc::new(
+            GuardedClient::new(&guarded)
+                .map_err(|error| Failure::new(Code::CannotStart, error.to_string()))?,
+        );
         let adapters = Adapters { database, secrets, sender, clock: clock.clone(), random: random.clone() };
 
         let control = adapters.control(plain_http);
-        let first_token = control.bootstrap().await.context("the first start")?;
+        let new_token = token(&control, wants_token).await.map_err(|error| unusable(&error))?;
         let health = Health::new(shutdown.clone());
         let mut stage = Stage { settings, supervisor: &mut supervisor, health: &health, shutdown };
         adapters.spawn_workers(&mut stage);
@@ -91,8 +97,7 @@ impl Embedded {
             () = health.until_ready() => {}
             () = shutdown.stopping() => anyhow::bail!("stopped before everything was ready: {:?}", health.not_ready()),
         }
-        let first_token = first_token.map(|secret| secret.reveal().to_owned());
-        Ok(Self { addr, first_token, plain_http, clock, random, supervisor })
+        Ok(Self { addr, new_token, plain_http, clock, random, supervisor })
     }
 
     /// Where it listens. An address that stands for all of a machine's is shown as that of this machine.
@@ -108,9 +113,9 @@ impl Embedded {
         format!("http://{addr}")
     }
 
-    /// The admin token, if this is the first start.
-    pub fn first_token(&self) -> Option<&str> {
-        self.first_token.as_deref()
+    /// The admin token, if one was made.
+    pub fn new_token(&self) -> Option<&str> {
+        self.new_token.as_deref()
     }
 
     /// Whether webhooks may call `http://` addresses.
@@ -152,6 +157,23 @@ async fn bound(settings: &Settings) -> Result<Bound, Failure> {
     Ok(bound.with_limits(limits))
 }
 
+/// The space, environment and token of a first start, or one more admin token: whoever holds the data folder rules the
+/// instance.
+async fn token(control: &Control, wanted: bool) -> ControlResult<Option<String>> {
+    if let Some(first) = control.bootstrap().await? {
+        return Ok(Some(first.reveal().to_owned()));
+    }
+    if !wanted {
+        return Ok(None);
+    }
+    let grant = Grant { space: None, role: Role::Admin };
+    let name = "made with serve --new-token".to_owned();
+    let id = TokenId::new("operator").map_err(|error| ControlError::Conflict(error.to_string()))?;
+    let operator = Actor { token: id, name: "the operator".to_owned(), grant };
+    let draft = TokenDraft { name, role: Role::Admin, space: None, expires_at: None };
+    Ok(Some(control.create_token(&operator, draft).await?.secret.reveal().to_owned()))
+}
+
 /// Makes the data folder for its owner alone, if it is not there. What keeps it from being made, opening it will tell.
 fn make_private(dir: &Path) {
     let _ = DirBuilder::new().recursive(true).mode(0o700).create(dir);
@@ -160,4 +182,10 @@ fn make_private(dir: &Path) {
 fn cannot_open(error: &OpenError) -> Failure {
     let failure = Failure::new(Code::CannotStart, error.to_string());
     failure.next("the data folder is the setting data.dir (flag --data-dir)")
+}
+
+/// The database was opened, but what a start needs cannot be read or written.
+fn unusable(error: &dyn Error) -> Failure {
+    let failure = Failure::new(Code::CannotStart, format!("the database cannot be used: {error}"));
+    failure.next("make sure that data.dir (flag --data-dir) is writable and that its disk has room")
 }

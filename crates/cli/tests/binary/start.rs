@@ -53,6 +53,20 @@ fn a_first_start_prints_a_token_and_a_later_one_keeps_it() {
 }
 
 #[test]
+fn a_lost_token_is_replaced_by_whoever_holds_the_data_folder() {
+    let dir = folder();
+    let arguments = ["serve", "--json", "--bind", "127.0.0.1:0", "--new-token"];
+    let (first, said) = Running::start(dir.path(), &arguments);
+    let lost = said["token"].as_str().expect("a token").to_owned();
+    assert_eq!(first.terminate(), 0);
+    std::fs::remove_file(dir.path().join("postrider-data/cli.toml")).expect("it was there");
+    let (second, said) = Running::start(dir.path(), &arguments);
+    assert_ne!(said["token"], lost.as_str());
+    assert_eq!(run(dir.path(), &["webhooks", "list"]).code(), 0);
+    assert_eq!(second.terminate(), 0);
+}
+
+#[test]
 fn a_port_in_use_is_named_with_the_setting_that_changes_it() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("its address").to_string();
