@@ -14,13 +14,21 @@
 //! An adapter that must be opened asynchronously, or can be closed and opened again, implements [`Harness`] instead of
 //! giving a closure.
 
+pub mod bodies;
 pub mod breakers;
 pub mod claims;
+pub mod log;
 pub mod marks;
 pub mod parked;
+pub mod progress;
 pub mod queue;
 pub mod rates;
+pub mod registry;
+pub mod retention;
 pub mod secrets;
+pub mod spaces;
+pub mod subscriptions;
+pub mod tokens;
 pub mod windows;
 
 use std::fmt;

@@ -8,8 +8,10 @@
 pub mod builders;
 pub mod clock;
 pub mod conformance;
+pub mod log;
 pub mod queue;
 pub mod random;
+pub mod store;
 
 pub use clock::{ManualClock, RealClock, START};
 pub use random::SeededRandom;

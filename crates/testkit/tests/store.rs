@@ -1,0 +1,211 @@
+//! The fake store passes its suites, and broken ones are rejected by the case that is about what they break.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use postrider_domain::id::{SpaceId, TokenId, WebhookId};
+use postrider_domain::timestamp::Timestamp;
+use postrider_domain::token::Token;
+use postrider_domain::webhook::{Disabled, Webhook};
+use postrider_ports::access::{Space, Spaces, Tokens};
+use postrider_ports::error::PortResult;
+use postrider_ports::registry::{Disable, Registry, Written};
+use postrider_ports::subscriptions::{Changes, Snapshot, Subscriptions};
+use postrider_testkit::conformance;
+use postrider_testkit::store::MemoryStore;
+
+/// What is wrong with a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flaw {
+    OverwritesOnCreate,
+    IgnoresVersions,
+    DeleteForgetsTheLastForm,
+    ListsOldestFirst,
+    DisablesAgain,
+    MixesSpaces,
+    VersionStandsStill,
+    ChangesForgetDeletions,
+    NeverIncomplete,
+    NeverHints,
+    TakesAnyToken,
+    UnorderedTokens,
+    ForgetsRevoked,
+    MovesRevocation,
+    KeepsTheOldName,
+    UnorderedSpaces,
+}
+
+struct Flawed(MemoryStore, Flaw);
+
+#[async_trait]
+impl Registry for Flawed {
+    async fn create(&self, webhook: &Webhook) -> PortResult<()> {
+        if self.1 == Flaw::OverwritesOnCreate {
+            self.0.delete(&webhook.space, &webhook.id, None).await?;
+        }
+        self.0.create(webhook).await
+    }
+
+    async fn update(&self, webhook: &Webhook, expected: u64) -> PortResult<Written> {
+        if self.1 == Flaw::IgnoresVersions {
+            let known = self.0.get(&webhook.space, &webhook.id).await?;
+            return self.0.update(webhook, known.map_or(0, |known| known.version)).await;
+        }
+        self.0.update(webhook, expected).await
+    }
+
+    async fn delete(&self, space: &SpaceId, id: &WebhookId, expected: Option<u64>) -> PortResult<Written> {
+        let expected = expected.filter(|_| self.1 != Flaw::IgnoresVersions);
+        let deleted = self.0.delete(space, id, expected).await?;
+        Ok(if self.1 == Flaw::DeleteForgetsTheLastForm { Written::Missing } else { deleted })
+    }
+
+    async fn get(&self, space: &SpaceId, id: &WebhookId) -> PortResult<Option<Webhook>> {
+        self.0.get(space, id).await
+    }
+
+    async fn list(&self, space: &SpaceId, skip: usize, limit: usize) -> PortResult<(Vec<Webhook>, usize)> {
+        let (mut page, total) = Registry::list(&self.0, space, skip, limit).await?;
+        if self.1 == Flaw::ListsOldestFirst {
+            page.reverse();
+        }
+        Ok((page, total))
+    }
+}
+
+#[async_trait]
+impl Disable for Flawed {
+    async fn disable(&self, space: &SpaceId, id: &WebhookId, why: &Disabled) -> PortResult<bool> {
+        Ok(self.0.disable(space, id, why).await? || self.1 == Flaw::DisablesAgain)
+    }
+}
+
+#[async_trait]
+impl Subscriptions for Flawed {
+    async fn load(&self, space: &SpaceId) -> PortResult<Snapshot> {
+        let mut snapshot = self.0.load(space).await?;
+        if self.1 == Flaw::MixesSpaces {
+            let other = SpaceId::new("other").expect("a valid id");
+            snapshot.webhooks.extend(self.0.load(&other).await?.webhooks);
+        }
+        Ok(snapshot)
+    }
+
+    async fn version(&self) -> PortResult<u64> {
+        if self.1 == Flaw::VersionStandsStill { Ok(1) } else { self.0.version().await }
+    }
+
+    async fn changes_since(&self, version: u64) -> PortResult<Changes> {
+        let mut changes = self.0.changes_since(version).await?;
+        match self.1 {
+            Flaw::ChangesForgetDeletions => changes.changed.retain(|(.., now)| now.is_some()),
+            Flaw::NeverIncomplete => changes.incomplete = false,
+            _ => {}
+        }
+        Ok(changes)
+    }
+
+    async fn hint(&self) {
+        if self.1 == Flaw::NeverHints {
+            futures::future::pending().await
+        }
+        self.0.hint().await;
+    }
+}
+
+#[async_trait]
+impl Tokens for Flawed {
+    async fn find(&self, sha256: &[u8; 32]) -> PortResult<Option<Token>> {
+        let found = self.0.find(sha256).await?;
+        Ok(found.filter(|token| self.1 != Flaw::ForgetsRevoked || token.revoked_at.is_none()))
+    }
+
+    async fn insert(&self, token: &Token) -> PortResult<()> {
+        let done = self.0.insert(token).await;
+        if self.1 == Flaw::TakesAnyToken { Ok(()) } else { done }
+    }
+
+    async fn list(&self) -> PortResult<Vec<Token>> {
+        let mut tokens = Tokens::list(&self.0).await?;
+        if self.1 == Flaw::UnorderedTokens {
+            tokens.reverse();
+        }
+        Ok(tokens)
+    }
+
+    async fn revoke(&self, id: &TokenId, at: Timestamp) -> PortResult<bool> {
+        // Says that it did even when there is nothing to revoke.
+        Ok(self.0.revoke(id, at).await? || self.1 == Flaw::MovesRevocation)
+    }
+}
+
+#[async_trait]
+impl Spaces for Flawed {
+    async fn space(&self, id: &SpaceId) -> PortResult<Option<Space>> {
+        self.0.space(id).await
+    }
+
+    async fn spaces(&self) -> PortResult<Vec<Space>> {
+        let mut spaces = self.0.spaces().await?;
+        if self.1 == Flaw::UnorderedSpaces {
+            spaces.reverse();
+        }
+        Ok(spaces)
+    }
+
+    async fn put_space(&self, space: &Space) -> PortResult<()> {
+        if self.1 == Flaw::KeepsTheOldName && self.0.space(&space.id).await?.is_some() {
+            return Ok(());
+        }
+        self.0.put_space(space).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_fake_store_passes() {
+    conformance::registry::run(&|_| Arc::new(MemoryStore::new()) as _).await;
+    conformance::subscriptions::run(&|_| Arc::new(MemoryStore::new()) as _).await;
+    conformance::tokens::run(&|_| Arc::new(MemoryStore::new()) as _).await;
+    conformance::spaces::run(&|_| Arc::new(MemoryStore::new()) as _).await;
+}
+
+macro_rules! rejects {
+    ($($test:ident: $suite:ident { $($flaw:ident => $case:literal),+ $(,)? })+) => {$(
+        #[tokio::test(start_paused = true)]
+        async fn $test() {
+            $(
+                let harness = |_| Arc::new(Flawed(MemoryStore::new(), Flaw::$flaw)) as _;
+                conformance::$suite::check(&harness).await.assert_rejected($case);
+            )+
+        }
+    )+};
+}
+
+rejects! {
+    the_suite_for_the_registry_rejects_what_is_broken: registry {
+        OverwritesOnCreate => "a_taken_id_is_a_conflict_but_only_in_its_space",
+        IgnoresVersions => "an_update_needs_the_expected_version",
+        IgnoresVersions => "of_two_updates_at_once_one_wins",
+        IgnoresVersions => "a_delete_can_insist_on_a_version",
+        DeleteForgetsTheLastForm => "a_delete_returns_the_last_form",
+        ListsOldestFirst => "webhooks_are_listed_newest_first_with_their_number",
+        DisablesAgain => "disabling_happens_once_and_grows_the_version",
+    }
+    the_suite_for_subscriptions_rejects_what_is_broken: subscriptions {
+        MixesSpaces => "a_space_is_loaded_with_its_version_and_nothing_of_others",
+        VersionStandsStill => "every_change_grows_the_version_and_nothing_else_does",
+        ChangesForgetDeletions => "changes_name_each_webhook_once_in_its_present_form",
+        NeverIncomplete => "a_version_that_was_never_given_is_answered_as_incomplete",
+        NeverHints => "a_change_hints",
+    }
+    the_suite_for_tokens_rejects_what_is_broken: tokens {
+        TakesAnyToken => "a_taken_id_or_hash_is_a_conflict",
+        UnorderedTokens => "tokens_are_listed_oldest_first",
+        ForgetsRevoked => "a_revoked_token_is_still_found_and_says_since_when",
+        MovesRevocation => "what_does_not_exist_cannot_be_revoked",
+    }
+    the_suite_for_spaces_rejects_what_is_broken: spaces {
+        KeepsTheOldName => "putting_it_again_changes_name_and_environments_and_nothing_else",
+        UnorderedSpaces => "spaces_are_listed_by_id",
+    }
+}
