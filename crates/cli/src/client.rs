@@ -196,7 +196,10 @@ fn problem(body: &Value) -> Option<String> {
         let said = [part("details"), part("problem")].concat();
         format!("\n  - {event}{}: {said}; {}", part("path"), part("fix"))
     });
-    let text = lines.fold(message.to_owned(), |text, line| text + &line);
+    let lines: Vec<String> = lines.collect();
+    // Management repeats the details in its message, after the first colon.
+    let head = if lines.is_empty() { message } else { message.split(": ").next().unwrap_or(message) };
+    let text = format!("{head}{}", lines.concat());
     match error.get("fix").and_then(Value::as_str) {
         Some(fix) => Some(format!("{text}\n  {fix}")),
         None => Some(text),

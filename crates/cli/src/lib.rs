@@ -6,13 +6,14 @@
 //! - [`client`]: how the client commands speak to a server;
 //! - [`demo`]: the main job end to end, with expectations as data;
 //! - [`receiver`], [`verify`]: a receiver of calls and its own verification of signatures;
-//! - [`exit`], [`output`]: exit codes, tables and JSON.
+//! - [`exit`], [`output`], [`indent`]: exit codes, tables and JSON.
 
 pub mod client;
 pub mod commands;
 pub mod compose;
 pub mod demo;
 pub mod exit;
+pub mod indent;
 pub mod output;
 pub mod receiver;
 pub mod settings;

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use crate::Context;
 use crate::client::{Client, Server, encode};
 use crate::exit::Code;
-use crate::output::{line, line_if_read, note, pretty, table, text};
+use crate::indent::indented;
+use crate::output::{line, line_if_read, note, table, text};
 
 /// How long one request of `calls tail` waits at the server for something new; it allows up to 25 s.
 const TAIL_WAIT: &str = "20";
@@ -236,7 +237,7 @@ fn message(message: &Value) -> String {
     });
     let headers: Vec<String> = headers.collect();
     let body = message["body"].as_str().unwrap_or_default();
-    let body = serde_json::from_str::<Value>(body).map_or_else(|_| body.to_owned(), |value| pretty(&value));
+    let body = indented(body).unwrap_or_else(|| body.to_owned());
     let gap = if body.is_empty() { "" } else { "\n\n" };
     format!("{}{gap}{body}", headers.concat())
 }

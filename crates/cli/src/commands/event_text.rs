@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::output::{pretty, table, text};
+use crate::indent::{indented, part};
+use crate::output::{table, text};
 
-/// An event with its deliveries and its data.
-pub(super) fn shown(event: &Value) -> String {
+/// An event with its deliveries and its data, whose text is not taken apart.
+pub(super) fn shown(event: &Value, answer: &str) -> String {
     let head = format!(
         "event     {}\ntopic     {}\nresource  {} {}\noccurred  {}\naccepted  {}",
         text(event, "/id"),
@@ -27,7 +28,7 @@ pub(super) fn shown(event: &Value) -> String {
         ]
     });
     let table = table(["webhook", "generation", "delivery", "calls", "reason or next attempt"], rows);
-    let data = event.pointer("/content/data").map(pretty).unwrap_or_default();
+    let data = part(answer, &["content", "data"]).and_then(|data| indented(&data)).unwrap_or_default();
     format!("{head}\n{table}\n{data}")
 }
 

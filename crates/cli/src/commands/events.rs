@@ -82,7 +82,7 @@ pub async fn run(events: Events, context: &Context) -> anyhow::Result<Code> {
         Events::Show(one) => {
             let client = one.server.client(context)?;
             let answer = client.get(&client.in_space(&format!("/events/{}", encode(&one.id)))).await?;
-            context.output.answer(&answer, event_text::shown);
+            context.output.answer(&answer, |event| event_text::shown(event, &answer.text));
             Ok(Code::Ok)
         }
         Events::Explain(one) => {

@@ -17,7 +17,8 @@ use serde_json::{Map, Value, json};
 
 use crate::compose::clock::SystemClock;
 use crate::exit::{Code, Failure};
-use crate::output::{line, note, pretty};
+use crate::indent::indented;
+use crate::output::{line, note};
 use crate::receiver::{Answer, Call, router};
 use crate::verify::{Verdict, verify};
 
@@ -119,10 +120,8 @@ impl Printer {
 fn as_text(call: &Call, verdict: &Verdict) -> String {
     let headers: Vec<String> =
         call.headers.iter().map(|(name, value)| format!("  {name}: {value}")).collect();
-    let body = match serde_json::from_slice::<Value>(&call.body) {
-        Ok(value) => pretty(&value),
-        Err(_) => String::from_utf8_lossy(&call.body).into_owned(),
-    };
+    let body = String::from_utf8_lossy(&call.body);
+    let body = indented(&body).unwrap_or_else(|| body.into_owned());
     format!(
         "── {}  {} {}\n   signature: {verdict}\n{}\n\n{body}\n",
         call.at,

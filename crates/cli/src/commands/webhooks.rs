@@ -10,7 +10,8 @@ use super::webhook_flags::Definition;
 use crate::Context;
 use crate::client::{Answer, Client, Server, encode};
 use crate::exit::Code;
-use crate::output::{Output, note, pretty, table, text};
+use crate::indent::indented;
+use crate::output::{Output, note, table, text};
 
 /// Webhooks in one page of the list.
 const PAGE: usize = 100;
@@ -190,8 +191,9 @@ fn tried(answer: &Value) -> String {
     }
     match answer.pointer("/response/body").and_then(Value::as_str).filter(|body| !body.is_empty()) {
         Some(body) => format!(
-            "{said}\n{}",
-            serde_json::from_str(body).map_or_else(|_| body.to_owned(), |value| pretty(&value))
+            "{said}
+{}",
+            indented(body).unwrap_or_else(|| body.to_owned())
         ),
         None => said,
     }
