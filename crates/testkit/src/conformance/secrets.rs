@@ -49,13 +49,13 @@ impl SecretsBench<'_> {
 
 /// Everything that an error can print, with all the errors underneath.
 fn shown(error: &PortError) -> String {
-    let mut text = format!("{error} {error:?}");
+    let mut texts = vec![format!("{error} {error:?}")];
     let mut below = std::error::Error::source(error);
     while let Some(error) = below {
-        text.push_str(&format!(" {error} {error:?}"));
+        texts.push(format!("{error} {error:?}"));
         below = error.source();
     }
-    text
+    texts.join(" ")
 }
 
 /// A sealed text in its three parts: version, key id, the rest.
