@@ -26,6 +26,7 @@ pub mod rates;
 pub mod registry;
 pub mod retention;
 pub mod secrets;
+pub mod sender;
 pub mod spaces;
 pub mod subscriptions;
 pub mod tokens;

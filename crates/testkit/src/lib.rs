@@ -11,6 +11,8 @@ pub mod conformance;
 pub mod log;
 pub mod queue;
 pub mod random;
+pub mod receiver;
+pub mod sender;
 pub mod store;
 
 pub use clock::{ManualClock, RealClock, START};

@@ -107,7 +107,7 @@ impl Subscriptions for Flawed {
 
     async fn hint(&self) {
         if self.1 == Flaw::NeverHints {
-            futures::future::pending().await
+            futures::future::pending::<()>().await;
         }
         self.0.hint().await;
     }

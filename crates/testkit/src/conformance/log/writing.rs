@@ -119,7 +119,7 @@ pub(in super::super) async fn a_record_that_cannot_be_stored_keeps_no_other_out(
     // Not every store keeps a NUL. Whether this one does is its own affair, as long as the others are kept.
     let mut odd = settled(&event, "w2", DeliveryState::Parked, at(1));
     if let Record::Settled(settled) = &mut odd {
-        settled.reason = "NUL: \0".to_owned();
+        "NUL: \0".clone_into(&mut settled.reason);
     }
     let batch = [matched(&event, &["w1"], &[]), odd, call(&event, "w1", 1).record()];
     let poisoned = bench.on.write(&batch).await?;
