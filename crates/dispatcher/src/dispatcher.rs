@@ -1,6 +1,7 @@
 //! The dispatcher put together: loops that run until somebody asks to stop, or single steps for tests.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use postrider_domain::message::{DeliverMessage, EventMessage, Queue};
 use postrider_ports::error::{PortError, PortResult};
@@ -14,6 +15,9 @@ use crate::lanes::{self, Space};
 use crate::settings::{InvalidSetting, Settings};
 use crate::worker::Worker;
 use crate::{events, settle};
+
+/// Hints make it look at the subscriptions at most this often.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// Why a dispatcher ended before it was asked to.
 #[derive(Debug, Error)]
@@ -94,15 +98,17 @@ fn flat(ended: Result<Result<(), Error>, JoinError>) -> Result<(), Error> {
     }
 }
 
-/// Verifies the index again and again.
+/// Verifies the index again and again: every so often, and when something may have changed.
 async fn refresh(worker: Arc<Worker>) -> Result<(), Error> {
+    let clock = &worker.deps.clock;
     let looking = async {
         loop {
+            let begun = worker.now();
             worker.refresh().await;
-            let next = worker.now().plus(worker.settings.refresh);
             tokio::select! {
-                () = worker.deps.clock.sleep_until(next) => {}
-                () = worker.deps.subscriptions.hint() => {}
+                () = clock.sleep_until(begun.plus(worker.settings.refresh)) => {}
+                // Hints may come in any number.
+                () = worker.deps.subscriptions.hint() => clock.sleep_until(begun.plus(BETWEEN_LOOKS)).await,
             }
         }
     };

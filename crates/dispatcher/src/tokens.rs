@@ -45,7 +45,7 @@ impl Tokens {
         Self { rates, hands: Mutex::default() }
     }
 
-    /// Takes one token, else says when to come again. Without the port the limit cannot be kept, and calls go out.
+    /// Takes one token, else says when to come again. Without the port each worker keeps the limit for itself.
     pub(crate) async fn take(&self, key: &Key, limit: RateLimit, now: Timestamp) -> Result<(), Timestamp> {
         {
             let mut hands = self.lock();
@@ -62,21 +62,29 @@ impl Tokens {
                 }
             }
         }
-        let leased = match self.rates.lease(&key.space, &key.webhook, limit, slice_of(limit)).await {
-            Ok(leased) => leased,
-            Err(error) => {
-                warn!(%error, "the rate limits are away; calls go out unlimited");
-                return Ok(());
-            }
+        let slice = slice_of(limit);
+        let leased = self.rates.lease(&key.space, &key.webhook, limit, slice).await;
+        let again_at = match &leased {
+            Ok(leased) if leased.granted == slice => now,
+            Ok(leased) => leased.again_at.max(now.plus(SHORTEST_WAIT)),
+            // Alone, this worker keeps the limit by itself.
+            Err(_) => now.plus(Duration::from_secs_f64(f64::from(slice) / per_second(limit))),
         };
+        let granted = leased.map_or_else(
+            |error| {
+                warn!(%error, "the shared rate limits are away; this worker keeps them alone");
+                slice
+            },
+            |leased| leased.granted,
+        );
         let mut hands = self.lock();
         let hand = hands.entry(key.clone()).or_insert_with(|| Hand::empty(now));
         // Another task may have leased meanwhile: what both got counts, what is left of an older slice does not.
-        hand.tokens = leased.granted + if now < hand.until { hand.tokens } else { 0 };
+        hand.tokens = granted + if now < hand.until { hand.tokens } else { 0 };
         hand.until = now.plus(LEASE_SLICE);
-        hand.again_at = if leased.granted < slice_of(limit) { leased.again_at } else { now };
+        hand.again_at = again_at;
         if hand.tokens == 0 {
-            return Err(leased.again_at.max(now.plus(SHORTEST_WAIT)));
+            return Err(again_at);
         }
         hand.tokens -= 1;
         Ok(())
@@ -122,5 +130,5 @@ fn slice_of(limit: RateLimit) -> u32 {
 
 /// Calls per second that a limit allows.
 pub(crate) fn per_second(limit: RateLimit) -> f64 {
-    f64::from(limit.calls) / limit.per.as_secs_f64().max(0.001)
+    f64::from(limit.calls.max(1)) / limit.per.as_secs_f64().max(0.001)
 }

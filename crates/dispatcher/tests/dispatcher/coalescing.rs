@@ -62,6 +62,12 @@ async fn a_lone_edit_is_one_call_at_the_windows_end() {
     assert_eq!(arrived(&world, "w"), [(20.0, "1".to_owned())]);
     let due = world.matches()[0].decisions[0].due_at;
     assert_eq!(due, Some(START.plus(seconds(20))), "explain shows when it is due");
+    let order = world.taps.order();
+    let first = |name: &str| order.iter().position(|one| one == name).expect(name);
+    assert!(
+        first("deliver.publish") < first("windows.register"),
+        "only what is confirmed supersedes: {order:?}"
+    );
     running.stop().await;
 }
 
@@ -126,6 +132,20 @@ async fn without_the_windows_there_are_more_calls_never_fewer() {
         assert_eq!(world.balance().get("pending"), None, "{away}");
         running.stop().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_state_never_supersedes_a_newer_one_that_the_window_does_not_know() {
+    let world = World::with([webhook("w").topic("Entry.*").build()]);
+    let running = world.start();
+    world.accept(edit("doc", 1)).await;
+    world.pass(seconds(1)).await;
+    world.taps.fail("windows.register", 1);
+    world.accept(edit("doc", 2)).await;
+    world.pass(seconds(60)).await;
+    let states: Vec<_> = arrived(&world, "w").into_iter().map(|(_, edit)| edit).collect();
+    assert_eq!(states, ["1", "2"], "one call more, the newest state among them");
+    running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]

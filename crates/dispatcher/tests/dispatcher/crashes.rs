@@ -11,12 +11,14 @@ use crate::world::{World, seconds};
 
 /// A world with everything in it: fan-out, a retry, a short retry, a refusal, a window, a disabled webhook.
 async fn scene() -> World {
-    let world = World::with([
+    let mut world = World::with([
         webhook("good").topic("*.*").build(),
         webhook("retry").topic("*.*").delays(&[seconds(5), seconds(5)]).build(),
         webhook("short").topic("*.*").delays(&[Duration::from_millis(300)]).build(),
         webhook("never").topic("*.*").build(),
     ]);
+    // Looks at the subscriptions are passages too; a few are enough.
+    world.settings.refresh = seconds(20);
     world.receiver.script("/never", &[Answer::Status(400)]);
     world.receiver.script("/retry", &[Answer::Status(500), Answer::Status(200)]);
     world.receiver.script("/short", &[Answer::Status(500), Answer::Status(200)]);

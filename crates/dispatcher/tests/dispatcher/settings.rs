@@ -16,6 +16,7 @@ async fn a_change_is_seen_within_half_a_second_and_with_a_hint_at_once() {
     world.pass(seconds(1)).await;
     assert_eq!(world.arrived("w").len(), 1, "the change was found by its version");
     world.put(webhook("h").topic("*.*").build());
+    world.pass(std::time::Duration::from_millis(20)).await;
     world.servers.hint.notify_one();
     crate::world::idle().await;
     world.accept(event("Entry.publish").id("e3")).await;
