@@ -1,4 +1,4 @@
-//! What tests are made of: controlled time and chance, builders, fakes of every port, a scripted receiver, and the
+//! What tests are made of: controlled time and chance, builders, fakes of every port, private servers, and the
 //! conformance suites that every adapter passes. Only ever a dev-dependency.
 #![expect(
     clippy::missing_panics_doc,
@@ -13,6 +13,7 @@ pub mod queue;
 pub mod random;
 pub mod receiver;
 pub mod sender;
+pub mod servers;
 pub mod store;
 
 pub use clock::{ManualClock, RealClock, START};

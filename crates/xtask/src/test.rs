@@ -21,7 +21,22 @@ const STAGES: [Stage; 3] = [
 const DOCUMENTATION: [&str; 7] =
     ["cargo", "doc", "--workspace", "--no-deps", "--lib", "--bins", "--examples"];
 
-const TESTS: [&str; 4] = ["cargo", "test", "--workspace", "--no-fail-fast"];
+/// The tests run beside private servers, which the first program starts and stops.
+const TESTS: [&str; 13] = [
+    "cargo",
+    "run",
+    "--quiet",
+    "--package",
+    "postrider-testkit",
+    "--bin",
+    "postrider-test-servers",
+    "--",
+    "--",
+    "cargo",
+    "test",
+    "--workspace",
+    "--no-fail-fast",
+];
 
 /// Runs every stage, also after a failure, and ends with the line `N passed, N failed`: tests, and among the failed also
 /// each other stage that failed. Answers whether nothing failed.

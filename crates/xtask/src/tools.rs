@@ -15,9 +15,13 @@ pub(crate) struct Tool {
 }
 
 /// All of them. A test that needs another program adds it here, so that a fresh machine gets it.
-pub(crate) const TOOLS: [Tool; 1] = [
+pub(crate) const TOOLS: [Tool; 4] = [
     // SQLite and aws-lc are C.
     Tool { command: "cc", package: "build-essential" },
+    // The private servers, see crates/testkit/src/servers.rs.
+    Tool { command: "rabbitmq-server", package: "rabbitmq-server" },
+    Tool { command: "redis-server", package: "redis-server" },
+    Tool { command: "postgres", package: "postgresql" },
 ];
 
 /// The pinned release of cargo-deny. Unoptimised it is installed in less than half the time, and still checks in a second.
@@ -72,9 +76,13 @@ fn missing(tools: &[Tool], folders: &[PathBuf]) -> Vec<Tool> {
     tools.iter().filter(|tool| !is_there(tool)).copied().collect()
 }
 
+/// `PATH`, and where Debian puts servers: they are not meant to be started by hand.
 #[expect(clippy::disallowed_methods, reason = "PATH is where the system says its programs are")]
 fn search_path() -> Vec<PathBuf> {
-    std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let postgres = versions.filter_map(|version| Some(version.ok()?.path().join("bin")));
+    std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]).chain(postgres).collect()
 }
 
 #[cfg(test)]
