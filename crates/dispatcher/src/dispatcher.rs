@@ -55,6 +55,12 @@ pub async fn run(settings: Settings, deps: Deps, shutdown: Shutdown) -> Result<(
     settings.check()?;
     let spaces = lanes::spaces(settings.room);
     let worker = Arc::new(Worker::new(settings, deps));
+    // The loops begin at once instead of waiting for the first look.
+    tokio::select! {
+        biased;
+        () = shutdown.stopping() => return Ok(()),
+        () = worker.refresh() => {}
+    }
     let mut loops: JoinSet<Result<(), Error>> = JoinSet::new();
     loops.spawn(refresh(Arc::clone(&worker)));
     loops.spawn(events::run(Arc::clone(&worker)));

@@ -127,10 +127,12 @@ impl Worker {
     }
 
     fn doubt_index(&self) {
-        let longest: Duration = self.settings.unverified_for;
-        self.index.not_ready(format!(
-            "the webhooks could not be verified for {} s; nothing is taken until they can",
-            longest.as_secs()
-        ));
+        self.index.not_ready(match self.spaces.usable_until() {
+            None => "the webhooks cannot be read; nothing is taken until they can".to_owned(),
+            Some(_) => format!(
+                "the webhooks could not be verified for {} s; nothing is taken until they can",
+                self.settings.unverified_for.as_secs()
+            ),
+        });
     }
 }

@@ -73,6 +73,26 @@ async fn an_index_that_cannot_be_verified_is_used_for_sixty_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_first_look_comes_first_and_without_it_nothing_is_taken() {
+    let world = World::with([webhook("w").topic("*.*").build()]);
+    world.accept(event("Entry.publish").id("e1")).await;
+    let running = world.start();
+    idle().await;
+    assert_eq!(world.arrived("w").len(), 1, "no time passed");
+    assert!(world.health.not_ready().is_empty());
+    running.stop().await;
+    world.taps.fail("subscriptions.version", 3);
+    world.accept(event("Entry.publish").id("e2")).await;
+    let running = world.start();
+    idle().await;
+    assert!(world.health.not_ready()["dispatcher index"].contains("cannot be read"));
+    assert_eq!(world.arrived("w").len(), 1);
+    world.pass(seconds(5)).await;
+    assert_eq!(world.arrived("w").len(), 2);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn matching_that_fails_for_a_while_loses_nothing() {
     for away in ["subscriptions.load", "deliver.publish", "records.publish"] {
         let world = World::with([webhook("w").topic("*.*").build()]);
