@@ -119,6 +119,19 @@ async fn a_failed_sweep_is_tried_again_at_its_next_time() {
 }
 
 #[tokio::test]
+async fn asked_to_stop_it_ends_in_its_breath_and_removes_no_further_part() {
+    let world = World::new();
+    let retention = FakeRetention::answers([Ok(Removed { rows: 1000, more: true })]);
+    let mut running = Box::pin(world.run(&retention));
+    assert!((&mut running).now_or_never().is_none());
+    world.shutdown.begin();
+    // Both have come: the stop goes first.
+    world.sleep_through().await;
+    running.await.expect("it ends");
+    assert_eq!(retention.asked().len(), 1);
+}
+
+#[tokio::test]
 async fn whatever_is_set_the_longest_open_retry_keeps_what_it_needs() {
     let world = World::new();
     let retention = FakeRetention::answers([]);

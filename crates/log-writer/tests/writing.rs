@@ -218,6 +218,45 @@ async fn asked_to_stop_while_it_waits_it_ends_at_once() {
     running.await.expect("it ends in its pause, too");
 }
 
+#[tokio::test]
+async fn after_a_recovery_the_pauses_begin_small_again() {
+    let world = World::new();
+    let away = || Err(PortError::transient("the disk is full"));
+    let log = FakeLog::answers([away(), away(), Ok(Vec::new()), away()]);
+    world.publish(1).await;
+    let mut running = Box::pin(world.run(&log));
+    let mut pauses = Vec::new();
+    for recovers in [false, true, false] {
+        assert!((&mut running).now_or_never().is_none());
+        let until = world.clock.someone_sleeps().await;
+        pauses.push(until.since(world.clock.now()).as_millis());
+        world.clock.set(until);
+        if recovers {
+            assert!((&mut running).now_or_never().is_none());
+            assert!(world.health.not_ready().is_empty());
+            world.publish(1).await;
+        }
+    }
+    assert_eq!(pauses, [100, 200, 100]);
+}
+
+#[tokio::test]
+async fn a_message_of_a_newer_version_stays_where_it_is_and_the_service_says_so() {
+    let world = World::new();
+    let log = FakeLog::answers([]);
+    world.queue.park(Queue::Records.as_str(), "put there by the test", b"{\"v\":7}").await.expect("parked");
+    let parked = world.queue.list(None, 1).await.expect("a list");
+    assert!(world.queue.redrive(parked[0].id).await.expect("redriven"));
+    let mut running = Box::pin(world.run(&log));
+    for _ in 0..3 {
+        assert!((&mut running).now_or_never().is_none());
+        assert!(world.health.not_ready()["log-writer"].contains("version 7"));
+        assert_eq!(world.depth().await, Depth { ready: 1, delayed: 0, leased: 0 });
+        world.clock.set(world.clock.someone_sleeps().await);
+    }
+    assert!(log.sizes().is_empty() && world.parked().await.is_empty());
+}
+
 #[test]
 fn reasons_fall_to_the_message_that_brought_the_record() {
     let event = event("Entry.publish").carried();
