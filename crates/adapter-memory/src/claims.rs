@@ -11,16 +11,20 @@ use postrider_ports::error::PortResult;
 
 use crate::expiring::Expiring;
 
-/// Ids remembered at most: about 200 bytes each, so 20 MiB. Beyond, the oldest are forgotten, and their repeats are
-/// told from new events by the derived delivery ids.
+/// Ids remembered at most: about 200 bytes each, so 20 MiB. Beyond, what would end first is forgotten early, and until it
+/// would have ended every unknown id is a suspect.
 const MOST: usize = 100_000;
 
 /// Claims in memory.
 pub struct MemoryClaims {
     clock: Arc<dyn Clock>,
-    /// Until then an unknown id may have been accepted by the process before this one.
+    memory: Mutex<Memory>,
+}
+
+struct Memory {
+    ids: Expiring<(SpaceId, EventId), Claim>,
+    /// Until then an unknown id may be one that was accepted and forgotten: by the process before this one, or for room.
     forgetful_until: Timestamp,
-    ids: Mutex<Expiring<(SpaceId, EventId), Claim>>,
 }
 
 #[derive(Clone, Copy)]
@@ -36,14 +40,22 @@ impl MemoryClaims {
     pub fn new(clock: Arc<dyn Clock>, cold: bool) -> Self {
         let now = clock.now();
         let forgetful_until = if cold { now.plus(COMMITTED_FOR) } else { now };
-        Self { clock, forgetful_until, ids: Mutex::new(Expiring::new(MOST)) }
+        Self { clock, memory: Mutex::new(Memory { ids: Expiring::new(MOST), forgetful_until }) }
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Expiring<(SpaceId, EventId), Claim>, Timestamp) -> T) -> T {
+    fn with<T>(&self, work: impl FnOnce(&mut Memory, Timestamp) -> T) -> T {
         let now = self.clock.now();
-        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        ids.sweep(now);
-        work(&mut ids, now)
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.ids.sweep(now);
+        work(&mut memory, now)
+    }
+}
+
+impl Memory {
+    fn put(&mut self, key: (SpaceId, EventId), claim: Claim, end: Timestamp) {
+        if let Some(forgotten) = self.ids.put(key, claim, end) {
+            self.forgetful_until = self.forgetful_until.max(forgotten);
+        }
     }
 }
 
@@ -55,17 +67,18 @@ impl Claims for MemoryClaims {
         wanted: &[(EventId, [u8; 32])],
         accepted_at: Timestamp,
     ) -> PortResult<Vec<Claimed>> {
-        Ok(self.with(|ids, now| {
+        Ok(self.with(|memory, now| {
             let judge = |(id, body): &(EventId, [u8; 32])| {
                 let key = (space.clone(), id.clone());
-                match ids.get(&key) {
+                match memory.ids.get(&key) {
                     Some(claim) if claim.body != *body => Claimed::OtherBody,
                     Some(claim) if claim.committed => Claimed::Committed { accepted_at: claim.accepted_at },
                     Some(claim) => Claimed::Pending { accepted_at: claim.accepted_at },
                     None => {
+                        let is_forgetful = now < memory.forgetful_until;
                         let claim = Claim { body: *body, accepted_at, committed: false };
-                        ids.put(key, claim, now.plus(PENDING_FOR));
-                        if now < self.forgetful_until { Claimed::FreshButForgetful } else { Claimed::Fresh }
+                        memory.put(key, claim, now.plus(PENDING_FOR));
+                        if is_forgetful { Claimed::FreshButForgetful } else { Claimed::Fresh }
                     }
                 }
             };
@@ -79,23 +92,23 @@ impl Claims for MemoryClaims {
         accepted: &[(EventId, [u8; 32])],
         accepted_at: Timestamp,
     ) -> PortResult<()> {
-        self.with(|ids, now| {
+        self.with(|memory, now| {
             for (id, body) in accepted {
                 let key = (space.clone(), id.clone());
                 // The first acceptance stands: copies share its instant.
-                let accepted_at = ids.get(&key).map_or(accepted_at, |claim| claim.accepted_at);
-                ids.put(key, Claim { body: *body, accepted_at, committed: true }, now.plus(COMMITTED_FOR));
+                let accepted_at = memory.ids.get(&key).map_or(accepted_at, |claim| claim.accepted_at);
+                memory.put(key, Claim { body: *body, accepted_at, committed: true }, now.plus(COMMITTED_FOR));
             }
         });
         Ok(())
     }
 
     async fn release(&self, space: &SpaceId, released: &[EventId]) -> PortResult<()> {
-        self.with(|ids, _| {
+        self.with(|memory, _| {
             for id in released {
                 let key = (space.clone(), id.clone());
-                if ids.get(&key).is_some_and(|claim| !claim.committed) {
-                    ids.remove(&key);
+                if memory.ids.get(&key).is_some_and(|claim| !claim.committed) {
+                    memory.ids.remove(&key);
                 }
             }
         });

@@ -41,18 +41,21 @@ impl<K: Clone + Eq + Hash, V> Expiring<K, V> {
         self.entries.get(key).map(|entry| &entry.value)
     }
 
-    /// Puts a value until `end` in place of any other.
-    pub(crate) fn put(&mut self, key: K, value: V, end: Timestamp) {
+    /// Puts a value until `end` in place of any other. Returns the end of what had to go for it.
+    pub(crate) fn put(&mut self, key: K, value: V, end: Timestamp) -> Option<Timestamp> {
         self.remove(&key);
+        let mut gone = None;
         if self.entries.len() >= self.most
-            && let Some((_, first)) = self.ends.pop_first()
+            && let Some(((end, _), first)) = self.ends.pop_first()
         {
             self.entries.remove(&first);
+            gone = Some(end);
         }
         self.arrivals += 1;
         let end = (end, self.arrivals);
         self.ends.insert(end, key.clone());
         self.entries.insert(key, Entry { value, end });
+        gone
     }
 
     /// Forgets a key.
@@ -87,8 +90,8 @@ mod tests {
     fn beyond_its_bound_what_ends_first_goes() {
         let mut map = Expiring::new(2);
         map.put("late", 1, at(9));
-        map.put("soon", 2, at(5));
-        map.put("new", 3, at(7));
+        assert_eq!(map.put("soon", 2, at(5)), None);
+        assert_eq!(map.put("new", 3, at(7)), Some(at(5)));
         assert_eq!((map.get(&"late"), map.get(&"soon"), map.get(&"new")), (Some(&1), None, Some(&3)));
     }
 }
