@@ -1,4 +1,4 @@
-//! What tests are made of: controlled time and chance, builders, fakes of every port, private servers, and the
+//! What tests are made of: controlled time and chance, builders, fakes, a scripted receiver, private servers, and the
 //! conformance suites that every adapter passes. Only ever a dev-dependency.
 #![expect(
     clippy::missing_panics_doc,

@@ -15,7 +15,9 @@ use postrider_ports::log::{
     DeliveryRow, EventRow, LogQuery, LogRead, LogWrite, Page, Poisoned, Removed, Retention, StateCounts,
 };
 use postrider_ports::progress::{Asked, Progresses};
-use postrider_testkit::conformance;
+use postrider_testkit::ManualClock;
+use postrider_testkit::conformance::log::LogAdapter;
+use postrider_testkit::conformance::{self, Harness};
 use postrider_testkit::log::MemoryLog;
 
 /// What is wrong with a log.
@@ -37,6 +39,8 @@ enum Flaw {
     ProgressOutOfOrder,
     LosesBodies,
     TransientWhenGone,
+    MixesGenerations,
+    OneAnswerTooMany,
 }
 
 #[derive(Default)]
@@ -83,6 +87,10 @@ impl LogRead for Flawed {
             }
             if self.1 == Flaw::ForgetsUnlisted {
                 row.unlisted = 0;
+            }
+            if self.1 == Flaw::MixesGenerations {
+                let last = row.deliveries.last().map(|last| last.state);
+                row.deliveries.iter_mut().for_each(|one| one.state = last.unwrap_or(one.state));
             }
             if self.1 == Flaw::RemovesPending && extra.removed {
                 row.deliveries.clear();
@@ -173,8 +181,10 @@ impl Retention for Flawed {
 impl Progresses for Flawed {
     async fn progress(&self, asked: &[Asked]) -> PortResult<Vec<Option<Progress>>> {
         let mut answers = self.0.progress(asked).await?;
-        if self.1 == Flaw::ProgressOutOfOrder {
-            answers.sort_by_key(Option::is_none);
+        match self.1 {
+            Flaw::ProgressOutOfOrder => answers.sort_by_key(Option::is_none),
+            Flaw::OneAnswerTooMany => answers.push(None),
+            _ => {}
         }
         Ok(answers)
     }
@@ -236,6 +246,7 @@ rejects! {
         CountsResends => "reading::the_balance_adds_up",
         AlwaysGenerationOne => "generations::a_generation_opens_as_pending_and_counts_up",
         AlwaysGenerationOne => "generations::two_callers_get_two_generations",
+        MixesGenerations => "generations::generations_do_not_disturb_each_other",
         OpensAnything => "generations::there_is_no_generation_of_nothing",
     }
     the_suite_for_retention_rejects_what_is_broken: retention {
@@ -246,10 +257,45 @@ rejects! {
     }
     the_suite_for_progress_rejects_what_is_broken: progress {
         ProgressOutOfOrder => "each_is_answered_in_the_order_asked",
+        OneAnswerTooMany => "nothing_asked_is_nothing_answered",
         ProgressOutOfOrder => "a_wave_of_questions_is_answered_in_one",
     }
     the_suite_for_bodies_rejects_what_is_broken: bodies {
+        LosesBodies => "the_same_content_of_a_day_is_the_same_body",
         LosesBodies => "a_content_comes_back_byte_for_byte",
         TransientWhenGone => "what_is_not_there_is_a_permanent_error",
     }
+}
+
+/// A log that a kill leaves empty.
+struct LosesTheFile;
+
+#[async_trait]
+impl Harness<dyn LogAdapter> for LosesTheFile {
+    async fn fresh(&self, _: Arc<ManualClock>) -> Arc<dyn LogAdapter> {
+        Arc::new(MemoryLog::new())
+    }
+
+    async fn reopen(&self, _: Arc<dyn LogAdapter>, _: Arc<ManualClock>) -> Option<Arc<dyn LogAdapter>> {
+        Some(Arc::new(MemoryLog::new()))
+    }
+}
+
+#[async_trait]
+impl Harness<dyn Bodies> for LosesTheFile {
+    async fn fresh(&self, _: Arc<ManualClock>) -> Arc<dyn Bodies> {
+        Arc::new(MemoryLog::new())
+    }
+
+    async fn reopen(&self, _: Arc<dyn Bodies>, _: Arc<ManualClock>) -> Option<Arc<dyn Bodies>> {
+        Some(Arc::new(MemoryLog::new()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_kill_empties_is_rejected() {
+    let log = conformance::log::check(&LosesTheFile).await;
+    log.assert_rejected("writing::what_was_written_is_there_after_a_kill");
+    let bodies = conformance::bodies::check(&LosesTheFile).await;
+    bodies.assert_rejected("what_was_stored_is_there_after_a_kill");
 }

@@ -1,12 +1,14 @@
 //! The fake queues pass their suites, and broken ones are rejected by the case that is about what they break.
 
 use std::mem::ManuallyDrop;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::FutureExt;
 use postrider_domain::message::{Queue, TraceContext};
-use postrider_ports::error::PortResult;
+use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::queue::{
     Consume, Consumers, Depth, Depths, Lease, Outgoing, Parked, ParkedMessage, Publish, Received,
 };
@@ -42,11 +44,17 @@ enum Flaw {
     RedriveForgets,
     RedriveOfNothing,
     DiscardKeeps,
+    NeverWakes,
+    OneAtATime,
+    CallsNewerTransient,
+    ThrowsGarbageAway,
 }
 
 struct Flawed {
     inner: MemoryQueue,
     flaw: Flaw,
+    /// How many messages are handed out.
+    out: Arc<AtomicUsize>,
     /// Published, but not yet stored; each waits for the next to push it on.
     unstored: Arc<Mutex<Option<Store>>>,
 }
@@ -88,14 +96,15 @@ impl<M: Queued> Publish<M> for Flawed {
 impl<M: Queued> Consumers<M> for Flawed {
     fn consumer(&self, queue: Queue) -> Box<dyn Consume<M>> {
         let (inner, flaw) = (self.inner.consumer(queue), self.flaw);
-        let unstored = Arc::clone(&self.unstored);
-        Box::new(FlawedConsumer { inner, flaw, unstored, queue: self.inner.clone() })
+        let (unstored, out) = (Arc::clone(&self.unstored), Arc::clone(&self.out));
+        Box::new(FlawedConsumer { inner, flaw, out, unstored, queue: self.inner.clone() })
     }
 }
 
 struct FlawedConsumer<M> {
     inner: Box<dyn Consume<M>>,
     flaw: Flaw,
+    out: Arc<AtomicUsize>,
     unstored: Arc<Mutex<Option<Store>>>,
     queue: MemoryQueue,
 }
@@ -108,14 +117,31 @@ impl<M: Queued> Consume<M> for FlawedConsumer<M> {
             store(&self.queue).await;
         }
         let max = if self.flaw == Flaw::IgnoresMax { max + 1 } else { max };
-        let mut received = ManuallyDrop::new(self.inner.receive(max).await?);
+        if self.flaw == Flaw::OneAtATime && self.out.load(Ordering::SeqCst) > 0 {
+            std::future::pending::<()>().await;
+        }
+        let flaw = self.flaw;
+        let transient = |error: PortError| match flaw {
+            Flaw::CallsNewerTransient => PortError::transient(error.message),
+            _ => error,
+        };
+        let received = if flaw == Flaw::NeverWakes {
+            match self.inner.receive(max).now_or_never() {
+                Some(received) => received,
+                None => std::future::pending().await,
+            }
+        } else {
+            self.inner.receive(max).await
+        };
+        let mut received = ManuallyDrop::new(received.map_err(transient)?);
         if self.flaw == Flaw::LosesOnCancel {
             tokio::task::yield_now().await;
         }
-        let flaw = self.flaw;
-        let flawed = std::mem::take(&mut *received)
-            .into_iter()
-            .map(|one| Received { lease: Box::new(FlawedLease { inner: Some(one.lease), flaw }), ..one });
+        let flawed = std::mem::take(&mut *received).into_iter().map(|one| {
+            self.out.fetch_add(1, Ordering::SeqCst);
+            let lease = FlawedLease { inner: Some(one.lease), flaw, out: Arc::clone(&self.out) };
+            Received { lease: Box::new(lease), ..one }
+        });
         Ok(flawed.collect())
     }
 }
@@ -123,6 +149,7 @@ impl<M: Queued> Consume<M> for FlawedConsumer<M> {
 struct FlawedLease {
     inner: Option<Box<dyn Lease>>,
     flaw: Flaw,
+    out: Arc<AtomicUsize>,
 }
 
 impl FlawedLease {
@@ -133,6 +160,7 @@ impl FlawedLease {
 
 impl Drop for FlawedLease {
     fn drop(&mut self) {
+        self.out.fetch_sub(1, Ordering::SeqCst);
         if self.flaw == Flaw::DropForgets {
             std::mem::forget(self.inner.take());
         }
@@ -181,7 +209,11 @@ impl Parked for Flawed {
 
     async fn list(&self, after: Option<i64>, max: usize) -> PortResult<Vec<ParkedMessage>> {
         let after = after.filter(|_| self.flaw != Flaw::ListForgetsTheCursor);
-        self.inner.list(after, max).await
+        let mut list = self.inner.list(after, max).await?;
+        if self.flaw == Flaw::ThrowsGarbageAway {
+            list.retain(|one| one.reason == "injected");
+        }
+        Ok(list)
     }
 
     async fn redrive(&self, id: i64) -> PortResult<bool> {
@@ -210,7 +242,7 @@ impl Maker {
 
     fn make(&self, inner: MemoryQueue) -> Arc<dyn QueueAdapter> {
         *self.last.lock().expect("no panic") = Some(inner.clone());
-        Arc::new(Flawed { inner, flaw: self.flaw, unstored: Arc::default() })
+        Arc::new(Flawed { inner, flaw: self.flaw, out: Arc::default(), unstored: Arc::default() })
     }
 }
 
@@ -246,6 +278,11 @@ async fn the_suite_for_queues_rejects_what_is_broken() {
     for (flaw, case) in [
         (Flaw::Backwards, "handing_out::messages_come_in_the_order_of_their_publishing"),
         (Flaw::ForgetsSuspicion, "handing_out::suspicion_and_trace_travel_with_the_message"),
+        (Flaw::PublishesTwice, "handing_out::every_kind_of_message_arrives_as_it_was_sent"),
+        (Flaw::NeverWakes, "handing_out::a_waiting_consumer_wakes_when_a_message_comes"),
+        (Flaw::NeverWakes, "delay::a_waiting_consumer_wakes_when_a_message_falls_due"),
+        (Flaw::OneAtATime, "endings::one_message_does_not_hold_up_the_others"),
+        (Flaw::DeliversLate, "delay::delayed_messages_come_in_the_order_of_their_instants"),
         (Flaw::ForgetsTrace, "handing_out::suspicion_and_trace_travel_with_the_message"),
         (Flaw::ForgetsTrace, "delay::a_delayed_message_comes_through_the_late_lane_as_it_was_sent"),
         (Flaw::IgnoresMax, "handing_out::never_more_than_max_are_handed_out"),
@@ -281,6 +318,8 @@ async fn the_suite_for_parked_messages_rejects_what_is_broken() {
         (Flaw::RedriveForgets, "a_redriven_message_is_a_suspect_whose_count_is_zero"),
         (Flaw::RedriveForgets, "a_redriven_message_keeps_its_trace"),
         (Flaw::RedriveOfNothing, "what_does_not_exist_is_neither_redriven_nor_discarded"),
+        (Flaw::ThrowsGarbageAway, "a_body_that_cannot_be_read_is_parked_and_stops_nobody"),
+        (Flaw::CallsNewerTransient, "a_message_of_a_newer_version_stays_where_it_is_and_stops_the_consumer"),
         (Flaw::DiscardKeeps, "a_discarded_message_is_gone"),
     ] {
         conformance::parked::check(&Maker::new(flaw)).await.assert_rejected(case);

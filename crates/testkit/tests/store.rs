@@ -33,6 +33,10 @@ enum Flaw {
     MovesRevocation,
     KeepsTheOldName,
     UnorderedSpaces,
+    ForgetsSignatures,
+    UpdateCreates,
+    NeverComplete,
+    FindsAnything,
 }
 
 struct Flawed(MemoryStore, Flaw);
@@ -47,6 +51,10 @@ impl Registry for Flawed {
     }
 
     async fn update(&self, webhook: &Webhook, expected: u64) -> PortResult<Written> {
+        if self.1 == Flaw::UpdateCreates && self.0.get(&webhook.space, &webhook.id).await?.is_none() {
+            self.0.create(webhook).await?;
+            return Ok(Written::Done(Box::new(webhook.clone())));
+        }
         if self.1 == Flaw::IgnoresVersions {
             let known = self.0.get(&webhook.space, &webhook.id).await?;
             return self.0.update(webhook, known.map_or(0, |known| known.version)).await;
@@ -61,7 +69,11 @@ impl Registry for Flawed {
     }
 
     async fn get(&self, space: &SpaceId, id: &WebhookId) -> PortResult<Option<Webhook>> {
-        self.0.get(space, id).await
+        let mut found = self.0.get(space, id).await?;
+        if let (Flaw::ForgetsSignatures, Some(webhook)) = (self.1, &mut found) {
+            webhook.signing.clear();
+        }
+        Ok(found)
     }
 
     async fn list(&self, space: &SpaceId, skip: usize, limit: usize) -> PortResult<(Vec<Webhook>, usize)> {
@@ -100,6 +112,7 @@ impl Subscriptions for Flawed {
         match self.1 {
             Flaw::ChangesForgetDeletions => changes.changed.retain(|(.., now)| now.is_some()),
             Flaw::NeverIncomplete => changes.incomplete = false,
+            Flaw::NeverComplete => changes.incomplete = true,
             _ => {}
         }
         Ok(changes)
@@ -116,7 +129,10 @@ impl Subscriptions for Flawed {
 #[async_trait]
 impl Tokens for Flawed {
     async fn find(&self, sha256: &[u8; 32]) -> PortResult<Option<Token>> {
-        let found = self.0.find(sha256).await?;
+        let mut found = self.0.find(sha256).await?;
+        if self.1 == Flaw::FindsAnything {
+            found = Tokens::list(&self.0).await?.pop();
+        }
         Ok(found.filter(|token| self.1 != Flaw::ForgetsRevoked || token.revoked_at.is_none()))
     }
 
@@ -142,7 +158,10 @@ impl Tokens for Flawed {
 #[async_trait]
 impl Spaces for Flawed {
     async fn space(&self, id: &SpaceId) -> PortResult<Option<Space>> {
-        self.0.space(id).await
+        match self.1 {
+            Flaw::FindsAnything => Ok(self.0.spaces().await?.pop()),
+            _ => self.0.space(id).await,
+        }
     }
 
     async fn spaces(&self) -> PortResult<Vec<Space>> {
@@ -184,6 +203,8 @@ macro_rules! rejects {
 rejects! {
     the_suite_for_the_registry_rejects_what_is_broken: registry {
         OverwritesOnCreate => "a_taken_id_is_a_conflict_but_only_in_its_space",
+        ForgetsSignatures => "a_webhook_is_read_back_as_it_was_made",
+        UpdateCreates => "what_does_not_exist_is_missing",
         IgnoresVersions => "an_update_needs_the_expected_version",
         IgnoresVersions => "of_two_updates_at_once_one_wins",
         IgnoresVersions => "a_delete_can_insist_on_a_version",
@@ -195,16 +216,19 @@ rejects! {
         MixesSpaces => "a_space_is_loaded_with_its_version_and_nothing_of_others",
         VersionStandsStill => "every_change_grows_the_version_and_nothing_else_does",
         ChangesForgetDeletions => "changes_name_each_webhook_once_in_its_present_form",
+        NeverComplete => "no_change_is_an_empty_and_complete_list",
         NeverIncomplete => "a_version_that_was_never_given_is_answered_as_incomplete",
         NeverHints => "a_change_hints",
     }
     the_suite_for_tokens_rejects_what_is_broken: tokens {
+        FindsAnything => "a_token_is_found_by_its_hash_alone",
         TakesAnyToken => "a_taken_id_or_hash_is_a_conflict",
         UnorderedTokens => "tokens_are_listed_oldest_first",
         ForgetsRevoked => "a_revoked_token_is_still_found_and_says_since_when",
         MovesRevocation => "what_does_not_exist_cannot_be_revoked",
     }
     the_suite_for_spaces_rejects_what_is_broken: spaces {
+        FindsAnything => "a_space_is_found_by_its_id",
         KeepsTheOldName => "putting_it_again_changes_name_and_environments_and_nothing_else",
         UnorderedSpaces => "spaces_are_listed_by_id",
     }
