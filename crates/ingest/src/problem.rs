@@ -131,7 +131,7 @@ impl Problem {
         Self { kind, message: message.into(), fix: fix.into(), details: Vec::new(), retry_after: None }
     }
 
-    /// A problem of several events; at most [`MOST_DETAILS`] faults are listed.
+    /// A problem of several events; at most `MOST_DETAILS` faults are listed.
     pub fn listed(kind: Kind, message: String, fix: impl Into<String>, mut details: Vec<Detail>) -> Self {
         details.truncate(MOST_DETAILS);
         Self { details, ..Self::new(kind, message, fix) }
