@@ -1,5 +1,6 @@
 //! Which adapter stands behind which port.
 
+mod catch_up;
 pub mod clock;
 pub mod embedded;
 pub mod files;

@@ -1,5 +1,6 @@
 //! The services of the embedded system, each with its own settings and the adapters behind its ports.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use axum::Router;
@@ -14,6 +15,7 @@ use postrider_runtime::health::Health;
 use postrider_runtime::shutdown::Shutdown;
 use postrider_runtime::supervisor::Supervisor;
 
+use super::catch_up::caught_up;
 use crate::settings::Settings;
 
 /// What stands behind the ports.
@@ -66,12 +68,15 @@ impl Adapters {
     /// Starts dispatcher, log-writer and jobs.
     pub(super) fn spawn_workers(&self, stage: &mut Stage<'_>) {
         let shutdown = stage.shutdown;
-        let dispatcher = postrider_dispatcher::run(
-            dispatcher_settings(stage.settings),
-            self.dispatcher(stage.health),
-            shutdown.clone(),
-        );
-        stage.supervisor.spawn("dispatcher", dispatcher);
+        let (settings, deps) = (dispatcher_settings(stage.settings), self.dispatcher(stage.health));
+        let log = stage.health.component("log");
+        let caught_up = caught_up(self.database.clone(), self.clock.clone(), log, shutdown.clone());
+        let stop = shutdown.clone();
+        stage.supervisor.spawn("dispatcher", async move {
+            caught_up.await?;
+            postrider_dispatcher::run(settings, deps, stop).await?;
+            Ok::<_, Box<dyn Error + Send + Sync>>(())
+        });
         let log_writer = postrider_log_writer::Deps {
             records: self.database.clone(),
             log: self.database.clone(),
