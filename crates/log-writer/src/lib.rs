@@ -88,7 +88,7 @@ pub async fn run(settings: Settings, deps: Deps, shutdown: Shutdown) -> Result<(
                 pause = pauses();
             }
             Err(fault) => {
-                deps.health.not_ready(format!("the log cannot be written: {fault}"));
+                deps.health.not_ready(format!("records cannot be logged: {fault}"));
                 let wait = pause.next().unwrap_or(settings.longest_pause);
                 tokio::select! {
                     () = shutdown.stopping() => return Ok(()),
