@@ -82,6 +82,10 @@ text_id!(
     WebhookId, "webhook id", 64, b"._-", "1 to 64 of A-Z a-z 0-9 . _ -"
 );
 text_id!(
+    /// A source's id, unique in its space.
+    SourceId, "source id", 64, b"._-", "1 to 64 of A-Z a-z 0-9 . _ -"
+);
+text_id!(
     /// An API token's public id (never the token itself).
     TokenId, "token id", 64, b"_-", "1 to 64 of A-Z a-z 0-9 _ -"
 );

@@ -5,6 +5,7 @@
 //! are `wire`'s, and may change at another pace than these types.
 //!
 //! - [`event`]: one thing that happened to one resource.
+//! - [`source`]: where a CMS's own webhooks come in.
 //! - [`topic`], [`trigger`], [`filter`], [`matching`]: which events a [`webhook`] wants, and why.
 //! - [`delivery`], [`outcome`], [`retry`], [`coalesce`]: what becomes of one event for one webhook.
 //! - [`call`], [`record`]: what the log keeps of it.
@@ -23,6 +24,7 @@ pub mod outcome;
 pub mod record;
 pub mod retry;
 pub mod secret;
+pub mod source;
 pub mod timestamp;
 pub mod token;
 pub mod topic;

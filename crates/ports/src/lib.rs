@@ -7,8 +7,10 @@
 //! |---|---|---|---|
 //! | [`clock::Clock`], [`clock::Random`] | everyone | operating system | operating system |
 //! | [`queue::Publish`], [`queue::Consume`], [`queue::Depths`], [`queue::Parked`] | all services | adapter-sqlite | adapter-amqp |
+//! | [`inbox::Inbox`] | ingest | – | adapter-amqp |
 //! | [`claims::Claims`] | ingest | adapter-memory | adapter-redis |
 //! | [`access::Tokens`], [`access::Spaces`] | ingest, control | adapter-sqlite | adapter-postgres |
+//! | [`sources::Sources`] | ingest, control | adapter-sqlite | adapter-postgres |
 //! | [`subscriptions::Subscriptions`] | dispatcher | adapter-sqlite | adapter-redis |
 //! | [`progress::Marks`], [`progress::Progresses`] | dispatcher | adapter-memory, adapter-sqlite | adapter-redis, adapter-postgres |
 //! | [`windows::Windows`] | dispatcher | adapter-memory | adapter-redis |
@@ -24,6 +26,7 @@ pub mod bodies;
 pub mod claims;
 pub mod clock;
 pub mod error;
+pub mod inbox;
 pub mod limits;
 pub mod log;
 pub mod progress;
@@ -31,5 +34,6 @@ pub mod queue;
 pub mod registry;
 pub mod secrets;
 pub mod sender;
+pub mod sources;
 pub mod subscriptions;
 pub mod windows;

@@ -24,6 +24,8 @@ pub const SIGNING: &str = "signing";
 pub const BASIC_AUTH: &str = "basic_auth";
 /// The field of a webhook's secret header values.
 pub const HEADER: &str = "header";
+/// The field of a source's secret.
+pub const SOURCE: &str = "source";
 
 /// The key ring. Synchronous: it is arithmetic, not I/O.
 pub trait Secrets: Send + Sync {

@@ -17,6 +17,7 @@
 pub mod bodies;
 pub mod breakers;
 pub mod claims;
+pub mod delays;
 pub mod log;
 pub mod marks;
 pub mod parked;
@@ -27,6 +28,7 @@ pub mod registry;
 pub mod retention;
 pub mod secrets;
 pub mod sender;
+pub mod sources;
 pub mod spaces;
 pub mod subscriptions;
 pub mod tokens;
@@ -54,6 +56,13 @@ pub trait Harness<A: ?Sized + Send + Sync + 'static>: Send + Sync {
     /// would. `None` when the adapter keeps nothing: the cases about it are passed over.
     async fn reopen(&self, _adapter: Arc<A>, _clock: Arc<ManualClock>) -> Option<Arc<A>> {
         None
+    }
+
+    /// Whether the adapter is a client of a broker. Then delays pass in the broker's time, which no test controls, and
+    /// what was fetched ahead is handed out as far as the broker knows. The cases that need to know better are passed
+    /// over; [`delays`] checks the delays in real time.
+    fn behind_a_broker(&self) -> bool {
+        false
     }
 }
 
@@ -116,6 +125,11 @@ impl<'h, A: ?Sized + Send + Sync + 'static> Bench<'h, A> {
     /// Kills the adapter's process and opens the storage again; `None` when there is none.
     async fn reopened(&self) -> Option<Arc<A>> {
         self.harness.reopen(Arc::clone(&self.on), Arc::clone(&self.clock)).await
+    }
+
+    /// Whether the adapter is a client of a broker.
+    fn behind_a_broker(&self) -> bool {
+        self.harness.behind_a_broker()
     }
 }
 

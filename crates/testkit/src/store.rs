@@ -1,20 +1,22 @@
-//! Spaces, tokens and webhooks in memory.
+//! Spaces, tokens, sources and webhooks in memory.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use postrider_domain::id::{SpaceId, TokenId, WebhookId};
+use postrider_domain::id::{SourceId, SpaceId, TokenId, WebhookId};
+use postrider_domain::source::Source;
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::token::Token;
 use postrider_domain::webhook::{Disabled, DisabledBy, Status, Webhook};
 use postrider_ports::access::{Space, Spaces, Tokens};
 use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::registry::{Disable, Registry, Written};
+use postrider_ports::sources::Sources;
 use postrider_ports::subscriptions::{Changes, Snapshot, Subscriptions};
 use tokio::sync::Notify;
 
-/// The store: `Registry`, `Disable`, `Subscriptions`, `Tokens`, `Spaces`.
+/// The store: `Registry`, `Disable`, `Subscriptions`, `Tokens`, `Spaces`, `Sources`.
 #[derive(Default)]
 pub struct MemoryStore {
     state: Mutex<State>,
@@ -29,6 +31,7 @@ struct State {
     changes: Vec<(SpaceId, WebhookId)>,
     tokens: Vec<Token>,
     spaces: BTreeMap<SpaceId, Space>,
+    sources: BTreeMap<(SpaceId, SourceId), Source>,
 }
 
 impl MemoryStore {
@@ -234,5 +237,32 @@ impl Spaces for MemoryStore {
         known.name.clone_from(&space.name);
         known.environments.clone_from(&space.environments);
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Sources for MemoryStore {
+    async fn source(&self, space: &SpaceId, id: &SourceId) -> PortResult<Option<Source>> {
+        Ok(self.lock().sources.get(&(space.clone(), id.clone())).cloned())
+    }
+
+    async fn sources(&self, space: &SpaceId) -> PortResult<Vec<Source>> {
+        Ok(self.lock().sources.values().filter(|one| one.space == *space).cloned().collect())
+    }
+
+    async fn put_source(&self, source: &Source) -> PortResult<()> {
+        let mut state = self.lock();
+        let place = (source.space.clone(), source.id.clone());
+        let mut put = source.clone();
+        if let Some(before) = state.sources.get(&place) {
+            put.audit.created_at = before.audit.created_at;
+            put.audit.created_by.clone_from(&before.audit.created_by);
+        }
+        state.sources.insert(place, put);
+        Ok(())
+    }
+
+    async fn delete_source(&self, space: &SpaceId, id: &SourceId) -> PortResult<bool> {
+        Ok(self.lock().sources.remove(&(space.clone(), id.clone())).is_some())
     }
 }
