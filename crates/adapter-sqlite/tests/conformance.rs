@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use postrider_adapter_sqlite::{Database, FILE_NAME, Settings};
 use postrider_ports::access::{Spaces, Tokens};
 use postrider_ports::bodies::Bodies;
+use postrider_ports::sources::Sources;
 use postrider_testkit::ManualClock;
 use postrider_testkit::conformance::{self, Harness};
 use tempfile::TempDir;
@@ -60,6 +61,7 @@ passes! {
     parked_messages: parked, dyn conformance::queue::QueueAdapter;
     spaces: spaces, dyn Spaces;
     tokens: tokens, dyn Tokens;
+    sources: sources, dyn Sources;
     the_registry: registry, dyn conformance::registry::WebhookAdapter;
     subscriptions: subscriptions, dyn conformance::registry::WebhookAdapter;
     bodies: bodies, dyn Bodies;

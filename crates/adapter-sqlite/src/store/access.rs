@@ -158,7 +158,7 @@ fn space(row: &SqliteRow) -> PortResult<Space> {
     })
 }
 
-fn id<T, E: std::fmt::Display>(
+pub(super) fn id<T, E: std::fmt::Display>(
     row: &SqliteRow,
     column: &str,
     new: impl Fn(&str) -> Result<T, E>,
