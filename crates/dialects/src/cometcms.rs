@@ -21,6 +21,7 @@ use crate::escape::php_json;
 use crate::fields::{Faults, Fields, LONGEST_TEXT, json, value};
 use crate::hash::hmac_sha256;
 use crate::read_error::{ReadError, ReadErrors};
+use crate::received::{Proof, Received};
 use crate::request::{RenderError, Rendered, assemble, target};
 use crate::topics;
 
@@ -28,6 +29,8 @@ use crate::topics;
 pub const NAME: &str = "cometcms";
 /// The header that carries the signature.
 pub const SIGNATURE: &str = "X-CometCMS-Signature";
+/// The headers of a received webhook that are CometCMS's own words; the rest is of the way it came.
+const KEPT: [&str; 3] = ["content-type", "user-agent", "x-cometcms-signature"];
 /// What CometCMS sends when a person presses "Run now" to try a webhook.
 const MANUAL: &str = "webhook.manual";
 
@@ -56,6 +59,24 @@ impl Dialect for CometCms {
 
     fn needs_secret(&self) -> bool {
         true
+    }
+
+    fn proof(&self) -> Option<Proof> {
+        Some(Proof::Signature { header: SIGNATURE })
+    }
+
+    fn is_genuine(&self, received: &Received<'_>) -> bool {
+        let given = received.header(SIGNATURE).unwrap_or_default();
+        verify(received.secret, received.body.as_bytes(), given)
+    }
+
+    fn read(&self, received: &Received<'_>) -> Result<Event, ReadErrors> {
+        let mut event = read(received.body, received.scope, received.now)?;
+        if let Some(source) = &mut event.content.source {
+            let kept = received.headers.iter().filter(|(name, _)| KEPT.contains(&name.as_str()));
+            source.headers = kept.cloned().collect();
+        }
+        Ok(event)
     }
 }
 
@@ -105,8 +126,8 @@ pub fn verify(secret: &str, body: &[u8], given: &str) -> bool {
     signature(secret, body).as_bytes().ct_eq(given.trim().as_bytes()).into()
 }
 
-/// Reads a webhook of CometCMS. It has no event id, so one is derived: `cc-` and the hex SHA-256 of event, id and
-/// `occurred_at`, joined by NUL. `occurred_at` has whole seconds: two changes of the same kind to the same entry within a
+/// Reads a webhook of CometCMS. It has no event id, so one is derived: `cc-` and the hex SHA-256 of environment, event,
+/// id and `occurred_at`, joined by NUL: sent to two environments it is two events. `occurred_at` has whole seconds: two changes of the same kind to the same entry within a
 /// second are one event. "Run now" becomes `Webhook.manual`, which only `*` matches.
 pub fn read(text: &str, scope: &Scope, now: Timestamp) -> Result<Event, ReadErrors> {
     let mut faults = Faults::default();
@@ -138,7 +159,7 @@ pub fn read(text: &str, scope: &Scope, now: Timestamp) -> Result<Event, ReadErro
     };
     faults.into_result()?;
     let head = EventHead {
-        id: derive_id(&event, &resource.id, &occurred)?,
+        id: derive_id(scope, &event, &resource.id, &occurred)?,
         scope: scope.clone(),
         event_type,
         action,
@@ -182,8 +203,8 @@ fn read_resource(event: &str, data: &mut Fields<'_>, faults: &mut Faults) -> Opt
     Some(Resource { id: id?, content_type: Some(content_type?), slug, ..Resource::default() })
 }
 
-fn derive_id(event: &str, id: &str, occurred_at: &str) -> Result<EventId, ReadErrors> {
-    let digest = Sha256::digest(format!("{event}\0{id}\0{occurred_at}"));
+fn derive_id(scope: &Scope, event: &str, id: &str, occurred_at: &str) -> Result<EventId, ReadErrors> {
+    let digest = Sha256::digest(format!("{}\0{event}\0{id}\0{occurred_at}", scope.environment));
     EventId::new(&format!("cc-{}", hex::encode(digest)))
         .map_err(|error| vec![ReadError::new("", error.to_string(), "report it as a defect")])
 }

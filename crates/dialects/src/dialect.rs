@@ -1,4 +1,4 @@
-//! What every dialect can do with an event that leaves.
+//! What every dialect can do with an event that leaves, and with a CMS's own webhook that comes in.
 
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ use postrider_domain::timestamp::Timestamp;
 use postrider_domain::topic::{InvalidTopic, TopicPattern};
 use postrider_domain::webhook::Webhook;
 
+use crate::read_error::{ReadError, ReadErrors};
+use crate::received::{Proof, Received};
 use crate::request::{RenderError, Rendered};
 use crate::topics;
 
@@ -35,7 +37,7 @@ pub struct Occasion<'a> {
     pub now: Timestamp,
 }
 
-/// How one CMS writes an event as a request.
+/// How one CMS speaks.
 pub trait Dialect: Send + Sync {
     /// The name webhooks choose it by.
     fn name(&self) -> &'static str;
@@ -70,6 +72,25 @@ pub trait Dialect: Send + Sync {
     /// mean one pattern, some several: keep one `Topic` for each, all with the same `given`, and show each `given` once.
     fn topics(&self, given: &str) -> Result<Vec<TopicPattern>, InvalidTopic> {
         topics::understand(given)
+    }
+
+    /// How its own webhooks prove that they are genuine; `None` when it has none that a source could take.
+    fn proof(&self) -> Option<Proof> {
+        None
+    }
+
+    /// Whether a webhook is signed with the source's secret. Takes the same time wherever the signatures differ.
+    fn is_genuine(&self, received: &Received<'_>) -> bool {
+        let _ = received;
+        false
+    }
+
+    /// Reads its own webhook, after it was found genuine.
+    fn read(&self, received: &Received<'_>) -> Result<Event, ReadErrors> {
+        let _ = received;
+        let problem = format!("the dialect {} has no webhook of its own to read", self.name());
+        let fix = format!("give the source one of these dialects: {}", crate::source_names().join(", "));
+        Err(vec![ReadError::new("", problem, fix)])
     }
 
     /// What an answer means for the delivery.

@@ -6,8 +6,9 @@
 //! - [`standard_webhooks`]: the Standard Webhooks specification, out.
 //! - [`cometcms`]: CometCMS, in and out.
 //! - [`cloudevents`]: CloudEvents 1.0, in.
-//! - [`dialect`]: what every outgoing dialect can do; [`topics`]: topics in the words of each CMS.
+//! - [`dialect`]: what every dialect can do; [`topics`]: topics in the words of each CMS.
 //! - [`request`]: what all outgoing requests share; [`mask`]: what of them may be recorded.
+//! - [`received`]: what a source takes in, and how it proves that it is genuine.
 //! - [`read_error`]: why a payload was refused.
 
 pub mod cloudevents;
@@ -16,6 +17,7 @@ pub mod dialect;
 pub mod mask;
 pub mod native;
 pub mod read_error;
+pub mod received;
 pub mod request;
 pub mod standard_webhooks;
 pub mod topics;
@@ -28,6 +30,7 @@ mod percent;
 
 pub use dialect::{Dialect, Occasion};
 pub use read_error::{ReadError, ReadErrors};
+pub use received::{Proof, Received};
 pub use request::{RenderError, Rendered};
 
 /// The dialects that events can leave in, the default first.
@@ -47,6 +50,12 @@ pub fn names() -> &'static [&'static str] {
     &NAMES
 }
 
+/// The dialects that a source can have: those with webhooks of their own to read.
+pub fn source_names() -> Vec<&'static str> {
+    let readable = DIALECTS.into_iter().filter(|dialect| dialect.proof().is_some());
+    readable.map(Dialect::name).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,5 +67,10 @@ mod tests {
         }
         assert!(dialect("esperanto").is_none());
         assert_eq!(names().first(), Some(&"native"));
+    }
+
+    #[test]
+    fn a_source_can_have_the_dialects_that_read_their_own_webhooks() {
+        assert_eq!(source_names(), ["native", "cometcms"]);
     }
 }

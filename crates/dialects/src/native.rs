@@ -21,6 +21,7 @@ use crate::dialect::{Dialect, Occasion};
 use crate::envelope::write_head;
 use crate::fields::{Faults, Fields, LONGEST_TEXT, LONGEST_URL, json};
 use crate::read_error::{ReadError, ReadErrors};
+use crate::received::{Proof, Received};
 use crate::request::{RenderError, Rendered, assemble, target};
 use crate::standard_webhooks;
 
@@ -74,6 +75,15 @@ impl Dialect for Native {
             headers.extend(standard_webhooks::sign(occasion, signed)?);
         }
         assemble(occasion, headers, body)
+    }
+
+    fn proof(&self) -> Option<Proof> {
+        Some(Proof::Key)
+    }
+
+    /// Keeps no `source`: the event is all that there is.
+    fn read(&self, received: &Received<'_>) -> Result<Event, ReadErrors> {
+        read(received.body, received.scope, received.now, received.fallback_id.clone())
     }
 }
 

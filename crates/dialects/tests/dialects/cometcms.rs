@@ -2,6 +2,7 @@
 
 use postrider_dialects::cometcms::{read, signature, verify};
 use postrider_dialects::{Dialect, RenderError, dialect};
+use postrider_domain::id::{EnvironmentId, Scope};
 use postrider_domain::webhook::Method;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -96,7 +97,7 @@ fn what_comes_in_from_cometcms_leaves_as_it_came() {
 }
 
 #[test]
-fn the_id_is_derived_from_event_entry_and_instant() {
+fn the_id_is_derived_from_environment_event_entry_and_instant() {
     let id = |text: &str| read(text, &scope(), noon()).expect("an event").head.id;
     assert_eq!(id(SAMPLE), id(&SAMPLE.replace("my-first-post", "renamed")));
     for other in [
@@ -106,8 +107,10 @@ fn the_id_is_derived_from_event_entry_and_instant() {
     ] {
         assert_ne!(id(SAMPLE), id(&other));
     }
-    // Frozen: receivers of a repeat know it by this. printf 'content.published\0007K4p9xQ2mR\000…' | sha256sum
-    assert_eq!(id(SAMPLE).as_str(), "cc-1244a05a7b9f9fa76337b93c2a9cfa69c06eb9781969f1e406f3cacd72168e23");
+    let staging = Scope { environment: EnvironmentId::new("staging").expect("an id"), ..scope() };
+    assert_ne!(read(SAMPLE, &staging, noon()).expect("an event").head.id, id(SAMPLE));
+    // Frozen: receivers of a repeat know it by this. printf 'master\000content.published\0007K4p9xQ2mR\000…' | sha256sum
+    assert_eq!(id(SAMPLE).as_str(), "cc-be7884f05846619b982f147fb82e6189784a3628374cc7e6b5c68fef925fd60b");
 }
 
 #[test]

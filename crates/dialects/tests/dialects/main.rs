@@ -6,3 +6,4 @@ mod mask;
 mod native;
 mod requests;
 mod samples;
+mod sources;
