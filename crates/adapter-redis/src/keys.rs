@@ -1,0 +1,80 @@
+//! The names of all keys. Each says its space in braces, so that on a Redis cluster what belongs together lies in one
+//! slot (<https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags>).
+
+use postrider_domain::delivery::DeliveryId;
+use postrider_domain::id::{EventId, SpaceId, WebhookId};
+use postrider_domain::timestamp::Timestamp;
+
+/// When the memory of ids began: until when unknown ids are suspects, in Unix milliseconds. `*` is the whole deployment.
+pub(crate) const EPOCH: &str = "postrider:{*}:epoch";
+/// Version, era and bounds of the list of changes, and the last change of each space.
+pub(crate) const CHANGES_STATE: &str = "postrider:{*}:changes:state";
+/// `space/webhook` by the version of its last change.
+pub(crate) const CHANGES: &str = "postrider:{*}:changes";
+/// The form of each changed webhook; empty for a deleted one.
+pub(crate) const CHANGED_FORMS: &str = "postrider:{*}:changes:forms";
+/// Where a change of webhooks is hinted.
+pub(crate) const HINTS: &str = "postrider:{*}:changed";
+
+/// A claim on an event id.
+pub(crate) fn claim(space: &SpaceId, event: &EventId) -> String {
+    format!("postrider:{{{space}}}:claim:{event}")
+}
+
+/// A mark. The port names no space; the id is derived from it.
+pub(crate) fn mark(delivery: &DeliveryId) -> String {
+    format!("postrider:{{{delivery}}}:mark")
+}
+
+/// A token bucket.
+pub(crate) fn bucket(space: &SpaceId, webhook: &WebhookId) -> String {
+    format!("postrider:{{{space}}}:bucket:{webhook}")
+}
+
+/// A circuit breaker.
+pub(crate) fn breaker(space: &SpaceId, webhook: &WebhookId) -> String {
+    format!("postrider:{{{space}}}:breaker:{webhook}")
+}
+
+/// The current window of an owner, which begins with its space.
+pub(crate) fn window(owner: &str) -> String {
+    format!("postrider:{{{}}}:window:{owner}", space_of(owner))
+}
+
+/// The newest delivery of one window.
+pub(crate) fn newest(owner: &str, ends_at: Timestamp) -> String {
+    format!("postrider:{{{}}}:newest:{}:{owner}", space_of(owner), ends_at.unix_ms())
+}
+
+/// The webhooks of a space.
+pub(crate) fn webhooks(space: &SpaceId) -> String {
+    format!("postrider:{{{space}}}:webhooks")
+}
+
+/// An owner's parts are joined by `/`, the space first.
+fn space_of(owner: &str) -> &str {
+    owner.split('/').next().unwrap_or(owner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_belongs_to_a_space_lies_in_its_slot() {
+        let space = SpaceId::new("s-1").expect("a space");
+        let webhook = WebhookId::new("w.1").expect("a webhook");
+        let event = EventId::new("e:1").expect("an event");
+        let at = Timestamp::from_unix_ms(7);
+        for (key, expected) in [
+            (claim(&space, &event), "postrider:{s-1}:claim:e:1"),
+            (bucket(&space, &webhook), "postrider:{s-1}:bucket:w.1"),
+            (breaker(&space, &webhook), "postrider:{s-1}:breaker:w.1"),
+            (window("s-1/master/w.1/Entry/{odd}"), "postrider:{s-1}:window:s-1/master/w.1/Entry/{odd}"),
+            (newest("s-1/master/w.1", at), "postrider:{s-1}:newest:7:s-1/master/w.1"),
+            (webhooks(&space), "postrider:{s-1}:webhooks"),
+        ] {
+            assert_eq!(key, expected);
+        }
+    }
+}
