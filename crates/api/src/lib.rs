@@ -11,6 +11,7 @@
 //! | `/spaces/{s}/calls…` | `calls.rs` |
 //! | `/spaces/{s}/deliveries` | `deliveries.rs` |
 //! | `/spaces/{s}/events/{id}…`, `/spaces/{s}/environments/{e}/events/{id}…` | `events.rs` |
+//! | `/spaces/{s}/sources…` | `sources.rs` |
 //! | `/tokens…` | `tokens.rs` |
 //!
 //! Lists: `skip` and `limit` with `total`, or `cursor` from `pages.next`. Durations are numbers of seconds or texts such
@@ -33,6 +34,7 @@ mod finish;
 mod links;
 mod query;
 mod retry_json;
+mod sources;
 mod spaces;
 mod tokens;
 mod webhook_calls;
@@ -58,6 +60,7 @@ pub fn router(control: Arc<Control>, shutdown: Shutdown) -> Router {
         .merge(calls::routes())
         .merge(deliveries::routes())
         .merge(events::routes())
+        .merge(sources::routes())
         .merge(tokens::routes())
         .fallback(finish::no_such_route)
         .method_not_allowed_fallback(finish::no_such_method)

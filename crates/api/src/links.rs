@@ -1,6 +1,6 @@
 //! Contentful's links, and ids as they stand in paths.
 
-use postrider_domain::id::{CallId, EnvironmentId, EventId, InvalidId, SpaceId, WebhookId};
+use postrider_domain::id::{CallId, EnvironmentId, EventId, InvalidId, SourceId, SpaceId, WebhookId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -26,6 +26,10 @@ pub(crate) fn environment(text: &str) -> ApiResult<EnvironmentId> {
 
 pub(crate) fn webhook(text: &str) -> ApiResult<WebhookId> {
     segment(WebhookId::new(text))
+}
+
+pub(crate) fn source(text: &str) -> ApiResult<SourceId> {
+    segment(SourceId::new(text))
 }
 
 pub(crate) fn event(text: &str) -> ApiResult<EventId> {

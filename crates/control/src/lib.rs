@@ -5,6 +5,7 @@
 //!
 //! - [`webhooks`]: making and changing webhooks and their secrets; [`draft`] is what is asked for.
 //! - [`calls`], [`events`], [`resend`]: what became of events, and sending again.
+//! - [`sources`]: where the webhooks of CMSs come in.
 //! - [`trial`]: one call right now, to see whether a receiver understands.
 //! - [`tokens`], [`spaces`]: who may ask, and about what.
 
@@ -21,6 +22,7 @@ mod pacing;
 mod random_text;
 pub mod resend;
 mod signing;
+pub mod sources;
 pub mod spaces;
 pub mod tokens;
 pub mod trial;
@@ -40,6 +42,7 @@ use postrider_ports::queue::{Depths, Publish};
 use postrider_ports::registry::Registry;
 use postrider_ports::secrets::Secrets;
 use postrider_ports::sender::Sender;
+use postrider_ports::sources::Sources;
 
 pub use access::{Actor, Unauthenticated};
 pub use error::{ControlError, ControlResult, FieldFault};
@@ -70,6 +73,8 @@ pub struct Deps {
     pub tokens: Arc<dyn Tokens>,
     /// The spaces.
     pub spaces: Arc<dyn Spaces>,
+    /// Where the webhooks of CMSs come in.
+    pub sources: Arc<dyn Sources>,
     /// The key ring.
     pub secrets: Arc<dyn Secrets>,
     /// The guarded client, for test calls.

@@ -6,16 +6,19 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use postrider_domain::id::{Scope, SpaceId};
+use postrider_domain::id::{Scope, SourceId, SpaceId};
+use postrider_domain::source::Source;
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::token::{Permission, Token};
 use postrider_ports::access::{Space, Spaces, Tokens};
 use postrider_ports::clock::Clock;
+use postrider_ports::sources::Sources;
 use sha2::{Digest, Sha256};
 
+use crate::Deps;
 use crate::problem::{Kind, Problem};
 
-/// At most so many tokens and so many spaces are remembered.
+/// At most so many tokens, spaces and sources are remembered.
 const REMEMBERED: usize = 1024;
 /// No token of ours is longer; what is longer is not even hashed.
 const LONGEST_TOKEN: usize = 512;
@@ -24,21 +27,25 @@ const LONGEST_TOKEN: usize = 512;
 pub struct Access {
     tokens: Arc<dyn Tokens>,
     spaces: Arc<dyn Spaces>,
+    sources: Arc<dyn Sources>,
     clock: Arc<dyn Clock>,
     known_tokens: Known<[u8; 32], Token>,
     known_spaces: Known<SpaceId, Space>,
+    known_sources: Known<(SpaceId, SourceId), Source>,
 }
 
 impl Access {
-    /// Looks up in these, and believes what it found for that long.
-    pub fn new(
-        tokens: Arc<dyn Tokens>,
-        spaces: Arc<dyn Spaces>,
-        clock: Arc<dyn Clock>,
-        believed_for: Duration,
-    ) -> Self {
-        let (known_tokens, known_spaces) = (Known::new(believed_for), Known::new(believed_for));
-        Self { tokens, spaces, clock, known_tokens, known_spaces }
+    /// Looks up in the stores of these, and believes what it found for that long.
+    pub fn new(deps: &Deps, believed_for: Duration) -> Self {
+        Self {
+            tokens: Arc::clone(&deps.tokens),
+            spaces: Arc::clone(&deps.spaces),
+            sources: Arc::clone(&deps.sources),
+            clock: Arc::clone(&deps.clock),
+            known_tokens: Known::new(believed_for),
+            known_spaces: Known::new(believed_for),
+            known_sources: Known::new(believed_for),
+        }
     }
 
     /// The token behind an `Authorization` header.
@@ -95,14 +102,54 @@ impl Access {
                 "use a token of the role publisher, editor or admin",
             ));
         }
-        let known = self.space(&space).await?.ok_or_else(no_space)?;
+        self.within(space, environment).await?.ok_or_else(no_space)
+    }
+
+    /// The source of an address. One that is not there, one of another space and one with an impossible id are answered
+    /// alike.
+    pub async fn source(&self, space: &str, id: &str) -> Result<Source, Problem> {
+        let place = SpaceId::new(space).ok().zip(SourceId::new(id).ok());
+        let found = match place {
+            Some(place) => self.find_source(place).await?,
+            None => None,
+        };
+        found.ok_or_else(|| {
+            let fix = "correct the address, or make the source with POST /spaces/{space}/sources";
+            Problem::new(Kind::NotFound, "there is no source at this address", fix)
+        })
+    }
+
+    /// A source's space and an environment of it.
+    pub async fn source_scope(&self, source: &Source, environment: &str) -> Result<Scope, Problem> {
+        self.within(source.space.clone(), environment).await?.ok_or_else(|| {
+            let message = format!("there is no space {} any more", source.space);
+            Problem::new(Kind::NotFound, message, "make the space again")
+        })
+    }
+
+    /// The environment of a space; `None` without the space.
+    async fn within(&self, space: SpaceId, environment: &str) -> Result<Option<Scope>, Problem> {
+        let Some(known) = self.space(&space).await? else { return Ok(None) };
         let environment =
             known.environments.into_iter().find(|one| one.as_str() == environment).ok_or_else(|| {
                 let shown = environment.chars().take(64).collect::<String>();
                 let message = format!("space {space} has no environment {shown:?}");
                 Problem::new(Kind::NotFound, message, "correct the address, or make the environment")
             })?;
-        Ok(Scope { space, environment })
+        Ok(Some(Scope { space, environment }))
+    }
+
+    async fn find_source(&self, place: (SpaceId, SourceId)) -> Result<Option<Source>, Problem> {
+        let now = self.clock.now();
+        if let Some(known) = self.known_sources.get(&place, now) {
+            return Ok(Some(known));
+        }
+        let fetched = self.sources.source(&place.0, &place.1).await;
+        let fetched = fetched.map_err(|fault| Problem::from_port("look up the source", &fault))?;
+        if let Some(source) = &fetched {
+            self.known_sources.note(place, source, now);
+        }
+        Ok(fetched)
     }
 
     async fn space(&self, id: &SpaceId) -> Result<Option<Space>, Problem> {
@@ -120,7 +167,7 @@ impl Access {
 }
 
 /// The token in `Bearer <token>`; the scheme may be of any case (RFC 9110 §11.1).
-fn bearer(header: &[u8]) -> Option<&[u8]> {
+pub(crate) fn bearer(header: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = header.split_at_checked(7)?;
     let token = token.trim_ascii();
     let is_good = scheme.eq_ignore_ascii_case(b"bearer ") && (1..=LONGEST_TOKEN).contains(&token.len());

@@ -24,19 +24,20 @@ use crate::form::Form;
 use crate::problem::{Kind, Problem};
 use crate::rate::Rates;
 use crate::reading::{Input, Reader};
-use crate::{Deps, Settings, trace};
+use crate::{Deps, Settings, sources_door, trace};
 
 /// Requests are counted by the KiB, and the smallest as this many: its headers and our work on it cost as much.
 const LEAST_KIB: usize = 16;
 /// When to come back after [`Kind::Overloaded`]: a few measurements of the backlog later.
 const COME_BACK: Duration = Duration::from_secs(5);
 
-struct Door {
-    settings: Settings,
-    deps: Deps,
-    access: Access,
-    acceptor: Acceptor,
-    rates: Rates,
+/// What the routes of every door share.
+pub(crate) struct Door {
+    pub(crate) settings: Settings,
+    pub(crate) deps: Deps,
+    pub(crate) access: Access,
+    pub(crate) acceptor: Acceptor,
+    pub(crate) rates: Rates,
     /// KiB of requests that may still be taken in.
     room: Arc<Semaphore>,
     room_kib: usize,
@@ -46,12 +47,7 @@ struct Door {
 pub fn router(settings: Settings, deps: Deps) -> Router {
     let room_kib = (settings.max_bytes_in_flight / 1024).clamp(LEAST_KIB, Semaphore::MAX_PERMITS);
     let door = Door {
-        access: Access::new(
-            Arc::clone(&deps.tokens),
-            Arc::clone(&deps.spaces),
-            Arc::clone(&deps.clock),
-            settings.believed_for,
-        ),
+        access: Access::new(&deps, settings.believed_for),
         acceptor: Acceptor::new(&deps),
         rates: Rates::new(settings.per_space_events_per_second, settings.max_batch_events),
         room: Arc::new(Semaphore::new(room_kib)),
@@ -61,6 +57,7 @@ pub fn router(settings: Settings, deps: Deps) -> Router {
     };
     Router::new()
         .route("/spaces/{space}/environments/{environment}/events", post(publish).fallback(wrong_method))
+        .route(sources_door::PATH, post(sources_door::receive).fallback(wrong_method))
         .with_state(Arc::new(door))
 }
 
@@ -69,12 +66,8 @@ async fn publish(
     address: Result<Path<(String, String)>, PathRejection>,
     request: Request,
 ) -> Response {
-    let request_id = door.request_id();
-    let answer = match door.publish(address, request).await {
-        Ok(accepted) => accepted_answer(&accepted),
-        Err(problem) => problem.into_answer(&request_id),
-    };
-    with_request_id(answer, &request_id)
+    let answer = door.publish(address, request).await;
+    door.answer(answer)
 }
 
 async fn wrong_method(State(door): State<Arc<Door>>) -> Response {
@@ -108,21 +101,16 @@ impl Door {
         let (head, body) = request.into_parts();
         let headers = head.headers;
         let token = self.access.token(headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes)).await?;
-        let Path((space, environment)) = address.map_err(|_| {
-            Problem::new(
-                Kind::NotFound,
-                "the address is not UTF-8 once percent-decoded",
-                "correct the address",
-            )
-        })?;
+        let Path((space, environment)) = address.map_err(|_| no_address())?;
         let scope = self.access.scope(&token, &space, &environment).await?;
         let content_type = text(&headers, header::CONTENT_TYPE.as_str());
         check_encoding(&headers)?;
         let form = Form::of(content_type, headers.contains_key(BINARY_HEADER))?;
         self.check_pressure()?;
         let attributes = attributes(&headers)?;
-        let _room = self.enter(&headers, form)?;
-        let body = self.receive(body, form).await?;
+        let limit = form.limit(&self.settings);
+        let _room = self.enter(&headers, limit)?;
+        let body = self.receive(body, limit).await?;
         let now = self.deps.clock.now();
         let reader =
             Reader { settings: &self.settings, scope: &scope, now, random: self.deps.random.as_ref() };
@@ -131,13 +119,24 @@ impl Door {
         self.acceptor.accept(&scope, events, now, &trace::of_headers(&headers)).await
     }
 
+    /// Shows what came of a request.
+    pub(crate) fn answer(&self, answer: Result<Vec<Accepted>, Problem>) -> Response {
+        let request_id = self.request_id();
+        let answer = match answer {
+            Ok(accepted) => accepted_answer(&accepted),
+            Err(problem) => problem.into_answer(&request_id),
+        };
+        with_request_id(answer, &request_id)
+    }
+
     fn request_id(&self) -> String {
         let mut bytes = [0; 16];
         self.deps.random.fill(&mut bytes);
         uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
     }
 
-    fn check_pressure(&self) -> Result<(), Problem> {
+    /// Refuses while too much is waiting.
+    pub(crate) fn check_pressure(&self) -> Result<(), Problem> {
         let (waiting, most) = (self.deps.pressure.waiting(), self.settings.max_backlog);
         if waiting <= most {
             return Ok(());
@@ -148,8 +147,7 @@ impl Door {
     }
 
     /// Takes room for a body of the announced length, or for the largest when none is announced.
-    fn enter(&self, headers: &HeaderMap, form: Form) -> Result<OwnedSemaphorePermit, Problem> {
-        let limit = form.limit(&self.settings);
+    pub(crate) fn enter(&self, headers: &HeaderMap, limit: usize) -> Result<OwnedSemaphorePermit, Problem> {
         let announced =
             text(headers, header::CONTENT_LENGTH.as_str()).and_then(|length| length.parse::<usize>().ok());
         if let Some(length) = announced.filter(|length| *length > limit) {
@@ -164,8 +162,8 @@ impl Door {
         })
     }
 
-    async fn receive(&self, body: Body, form: Form) -> Result<Vec<u8>, Problem> {
-        let limit = form.limit(&self.settings);
+    /// The whole body, of at most `limit` bytes.
+    pub(crate) async fn receive(&self, body: Body, limit: usize) -> Result<Vec<u8>, Problem> {
         let deadline = self.deps.clock.now().plus(self.settings.body_timeout);
         tokio::select! {
             biased;
@@ -193,12 +191,17 @@ async fn collect(body: Body, limit: usize) -> Result<Vec<u8>, Problem> {
     Ok(received)
 }
 
+/// The address cannot be read.
+pub(crate) fn no_address() -> Problem {
+    Problem::new(Kind::NotFound, "the address is not UTF-8 once percent-decoded", "correct the address")
+}
+
 fn too_large(limit: usize, actual: &str) -> Problem {
     let message = format!("the body has {actual}, more than {limit}");
     Problem::new(Kind::TooLarge, message, format!("send at most {limit} bytes in one request"))
 }
 
-fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
     let foreign = headers.get_all(header::CONTENT_ENCODING).iter().find(|value| *value != "identity");
     foreign.map_or(Ok(()), |value| {
         let message =

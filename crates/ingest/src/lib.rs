@@ -1,6 +1,7 @@
-//! Two doors, one accept path: what a CMS says becomes an event that is not lost any more.
+//! The doors and their one accept path: what a CMS says becomes an event that is not lost any more.
 //!
 //! - [`http`]: the HTTP door, `POST /spaces/{space}/environments/{environment}/events`.
+//! - [`sources_door`]: where a CMS sends its own webhooks, `…/sources/{source}`.
 //! - [`access`]: who may publish where; [`form`] and [`reading`]: from bytes to events, all faults at once.
 //! - [`accept`]: the one path behind every door: claim, store, publish, commit (DESIGN §2).
 //! - [`pressure`]: how much is waiting, measured each second; [`rate`]: how much a space may send.
@@ -14,6 +15,7 @@ pub mod pressure;
 pub mod problem;
 pub mod rate;
 pub mod reading;
+pub mod sources_door;
 
 mod slices;
 mod trace;
@@ -28,6 +30,8 @@ use postrider_ports::claims::Claims;
 use postrider_ports::clock::{Clock, Random};
 use postrider_ports::error::PortError;
 use postrider_ports::queue::{Depths, Publish};
+use postrider_ports::secrets::Secrets;
+use postrider_ports::sources::Sources;
 use postrider_runtime::health::Component;
 use postrider_runtime::shutdown::Shutdown;
 
@@ -70,6 +74,10 @@ pub struct Deps {
     pub tokens: Arc<dyn Tokens>,
     /// Where to.
     pub spaces: Arc<dyn Spaces>,
+    /// Where the webhooks of CMSs come in.
+    pub sources: Arc<dyn Sources>,
+    /// The key ring, for what proves a source's webhooks.
+    pub secrets: Arc<dyn Secrets>,
     /// How much is waiting.
     pub depths: Arc<dyn Depths>,
     /// What [`run`] last measured; [`router`] looks at it. Give both the same.

@@ -54,7 +54,7 @@ pub enum Kind {
     MalformedJson,
     /// The body broke off.
     BrokenBody,
-    /// No token, or none that counts.
+    /// No token, key or signature, or none that counts.
     Unauthenticated,
     /// The token may not do this here.
     Forbidden,

@@ -1,6 +1,6 @@
 //! From bytes to events: what they hold, and every fault in them.
 
-use postrider_dialects::{ReadErrors, cloudevents, native};
+use postrider_dialects::{Dialect, ReadErrors, Received, cloudevents, native};
 use postrider_domain::event::Event;
 use postrider_domain::id::{EventId, Scope};
 use postrider_domain::timestamp::Timestamp;
@@ -63,6 +63,23 @@ impl Reader<'_> {
             Form::Binary if text.trim_ascii().is_empty() => judge(vec![self.binary(input, text)]),
             Form::Binary => self.read_one(text, |one| self.binary(input, one)),
         }
+    }
+
+    /// Reads a CMS's own webhook, found genuine, into its event.
+    pub fn read_webhook(
+        &self,
+        dialect: &dyn Dialect,
+        received: &Received<'_>,
+    ) -> Result<Vec<Submission>, Problem> {
+        self.read_one(received.body, |_| {
+            let event = dialect.read(received)?;
+            let is_named = event.head.id != *received.fallback_id;
+            // An id that is derived from a CMS's payload stands for all that it was derived from: what else may differ in a
+            // repeat makes no other event of it. Under an id that was given, other bytes are another event.
+            let told = if event.content.source.is_some() { event.head.id.as_str() } else { received.body };
+            let sha256 = self.fingerprint(&[told]);
+            Ok(Submission { event, is_named, sha256 })
+        })
     }
 
     fn read_one<'t>(
@@ -155,7 +172,7 @@ impl Reader<'_> {
     }
 
     /// A UUIDv7 (RFC 9562 §5.7), so that ids we draw sort by time.
-    fn draw_id(&self) -> EventId {
+    pub(crate) fn draw_id(&self) -> EventId {
         let mut bytes = [0; 10];
         self.random.fill(&mut bytes);
         let unix_ms = u64::try_from(self.now.unix_ms()).unwrap_or(0);
@@ -207,7 +224,7 @@ fn are(count: usize) -> String {
     if count == 1 { "one event is".to_owned() } else { format!("{count} events are") }
 }
 
-fn utf8(bytes: &[u8]) -> Result<&str, Problem> {
+pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, Problem> {
     std::str::from_utf8(bytes).map_err(|error| {
         let message = format!("the body is not UTF-8 from byte {} on", error.valid_up_to());
         Problem::new(Kind::InvalidUtf8, message, "send the JSON in UTF-8")

@@ -21,6 +21,7 @@ use postrider_domain::webhook::PlainHttp;
 use postrider_ports::clock::Clock;
 use postrider_ports::log::{DeliveryRow, EventRow};
 use postrider_runtime::shutdown::Shutdown;
+use postrider_testkit::store::MemoryStore;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -33,6 +34,7 @@ pub(crate) struct Instance {
     pub(crate) router: Router,
     pub(crate) shutdown: Shutdown,
     pub(crate) store: Arc<Store>,
+    pub(crate) sources: Arc<MemoryStore>,
     pub(crate) clock: Arc<JumpingClock>,
     pub(crate) sender: Arc<ScriptedSender>,
     pub(crate) published: Arc<Published>,
@@ -59,12 +61,14 @@ impl Instance {
         let clock = Arc::new(JumpingClock::at("2026-01-01T12:00:00Z"));
         let sender = Arc::new(ScriptedSender::default());
         let published = Arc::new(Published::default());
+        let sources = Arc::new(MemoryStore::new());
         let deps = Deps {
             registry: store.clone(),
             log: store.clone(),
             bodies: store.clone(),
             tokens: store.clone(),
             spaces: store.clone(),
+            sources: sources.clone(),
             secrets: Arc::new(HexSecrets),
             sender: sender.clone(),
             deliver: published.clone(),
@@ -76,7 +80,7 @@ impl Instance {
         let admin = control.bootstrap().await.expect("a first start").expect("a token").reveal().to_owned();
         let shutdown = Shutdown::new();
         let router = postrider_api::router(control, shutdown.clone());
-        Self { router, shutdown, store, clock, sender, published, admin, drawn: AtomicU64::new(1) }
+        Self { router, shutdown, store, sources, clock, sender, published, admin, drawn: AtomicU64::new(1) }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

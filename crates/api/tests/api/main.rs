@@ -5,6 +5,7 @@ mod errors;
 mod events;
 mod harness;
 mod secrets;
+mod sources;
 mod spaces;
 mod store;
 mod tokens;

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use postrider_domain::event::{BodyRef, Content};
 use postrider_domain::id::{EnvironmentId, EventId, SpaceId, TokenId};
 use postrider_domain::message::{EventMessage, Queue};
+use postrider_domain::secret::Sealed;
 use postrider_domain::timestamp::{Day, Timestamp};
 use postrider_domain::token::Token;
 use postrider_ports::access::{Space, Spaces, Tokens};
@@ -16,6 +17,7 @@ use postrider_ports::claims::{COMMITTED_FOR, Claimed, Claims, PENDING_FOR};
 use postrider_ports::clock::Clock;
 use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::queue::{Depth, Depths, Outgoing, Publish};
+use postrider_ports::secrets::{Place, SOURCE, Secrets};
 use postrider_testkit::ManualClock;
 use tokio::sync::Semaphore;
 
@@ -253,5 +255,20 @@ impl Spaces for FakeAccess {
 
     async fn put_space(&self, _space: &Space) -> PortResult<()> {
         Ok(())
+    }
+}
+
+/// Seals by naming the place.
+pub(crate) struct PlainSecrets;
+
+impl Secrets for PlainSecrets {
+    fn seal(&self, place: Place<'_>, secret: &str) -> PortResult<Sealed> {
+        Ok(Sealed::new(format!("{}/{}/{}={secret}", place.space, place.owner, place.field)))
+    }
+
+    fn open(&self, place: Place<'_>, sealed: &Sealed) -> PortResult<String> {
+        let place = format!("{}/{}/{SOURCE}=", place.space, place.owner);
+        let opened = sealed.as_str().strip_prefix(&place).map(str::to_owned);
+        opened.ok_or_else(|| PortError::permanent("sealed for another place: secret-place"))
     }
 }

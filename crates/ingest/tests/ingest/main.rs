@@ -6,4 +6,5 @@ mod forms;
 mod limits;
 mod properties;
 mod refusals;
+mod sources;
 mod world;

@@ -14,12 +14,13 @@ use postrider_ingest::{Deps, Pressure, Settings, router};
 use postrider_ports::queue::Outgoing;
 use postrider_runtime::health::Health;
 use postrider_runtime::shutdown::Shutdown;
+use postrider_testkit::store::MemoryStore;
 use postrider_testkit::{ManualClock, SeededRandom};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 
-use crate::fakes::{FakeAccess, FakeBodies, FakeClaims, FakeQueue};
+use crate::fakes::{FakeAccess, FakeBodies, FakeClaims, FakeQueue, PlainSecrets};
 
 /// Where most tests publish.
 pub(crate) const EVENTS: &str = "/spaces/blog/environments/master/events";
@@ -33,6 +34,7 @@ pub(crate) struct World {
     pub claims: Arc<FakeClaims>,
     pub bodies: Arc<FakeBodies>,
     pub access: Arc<FakeAccess>,
+    pub sources: Arc<MemoryStore>,
     pub deps: Deps,
     pub health: Health,
     pub shutdown: Shutdown,
@@ -56,6 +58,7 @@ impl World {
         let clock = Arc::new(ManualClock::new());
         let (queue, access) = (Arc::new(FakeQueue::default()), Arc::new(FakeAccess::default()));
         let (claims, bodies) = (Arc::new(FakeClaims::new(clock.clone())), Arc::new(FakeBodies::default()));
+        let sources = Arc::new(MemoryStore::new());
         let shutdown = Shutdown::new();
         let health = Health::new(shutdown.clone());
         let deps = Deps {
@@ -64,6 +67,8 @@ impl World {
             bodies: bodies.clone(),
             tokens: access.clone(),
             spaces: access.clone(),
+            sources: sources.clone(),
+            secrets: Arc::new(PlainSecrets),
             depths: queue.clone(),
             pressure: Pressure::new(),
             clock: clock.clone(),
@@ -71,7 +76,7 @@ impl World {
             health: health.component("ingest"),
         };
         let router = router(settings, deps.clone());
-        let world = Self { clock, queue, claims, bodies, access, deps, health, shutdown, router };
+        let world = Self { clock, queue, claims, bodies, access, sources, deps, health, shutdown, router };
         world.token(PUBLISHER, Some("blog"), Role::Publisher, None);
         world
     }
