@@ -7,7 +7,8 @@ use std::time::Duration;
 use futures::{Stream, StreamExt};
 use postrider_ports::error::{PortError, PortResult};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, Pipeline, RedisError, RedisResult, Value};
+use redis::{Client, ConnectionAddr, Pipeline, RedisError, RedisResult, Value};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
 use crate::keys::HINTS;
 use crate::lua::Call;
@@ -50,6 +51,9 @@ impl Redis {
         };
         let client = Client::open(url).map_err(wrong)?;
         let info = client.get_connection_info();
+        if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
+            choose_cryptography();
+        }
         let place = format!("{}/{}", info.addr(), info.redis_settings().db());
         let manager = manager(&client).map_err(wrong)?;
         let connection = Mutex::new(Connection { manager, number: 0 });
@@ -206,6 +210,14 @@ impl Redis {
 /// What the library says about a failure. It names addresses and what the server said, never the URL or the password.
 fn said(error: &RedisError) -> String {
     error.to_string()
+}
+
+/// The client library takes the cryptography of the process and panics where none is chosen. Chosen already is chosen.
+fn choose_cryptography() {
+    if CryptoProvider::get_default().is_none() {
+        // Somebody may be faster; then his stands.
+        drop(aws_lc_rs::default_provider().install_default());
+    }
 }
 
 /// Connects with the first call, and again with the first call after a failure; never waits between attempts, so that
