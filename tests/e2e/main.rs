@@ -10,6 +10,7 @@ mod isolation;
 mod kill;
 mod main_job;
 mod retries;
+mod sources;
 mod system;
 mod target;
 mod terminate;

@@ -7,5 +7,6 @@ mod event_text;
 pub mod events;
 pub mod listen;
 pub mod serve;
+pub mod sources;
 mod webhook_flags;
 pub mod webhooks;

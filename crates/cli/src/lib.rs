@@ -70,6 +70,9 @@ enum Command {
     /// Manage webhooks
     #[command(subcommand)]
     Webhooks(commands::webhooks::Webhooks),
+    /// Manage sources: where CMSs send their own webhooks
+    #[command(subcommand)]
+    Sources(commands::sources::Sources),
     /// See calls, and send them again
     #[command(subcommand)]
     Calls(commands::calls::Calls),
@@ -121,6 +124,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Code> {
         }
         Command::Events(events) => commands::events::run(events, &context).await,
         Command::Webhooks(webhooks) => commands::webhooks::run(webhooks, &context).await,
+        Command::Sources(sources) => commands::sources::run(sources, &context).await,
         Command::Calls(calls) => commands::calls::run(calls, &context).await,
         Command::Config(_) => Ok(Code::Ok),
     }
