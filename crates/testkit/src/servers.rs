@@ -49,6 +49,15 @@ fn shared(variable: &str) -> String {
     url
 }
 
+/// Whether `cargo xtask test --full` runs: tests may then take minutes.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the runner of the tests says in the environment how long they may take"
+)]
+pub fn full() -> bool {
+    std::env::var_os("POSTRIDER_TEST_FULL").is_some()
+}
+
 /// Returns once `ready` answers true. A server that is starting gives no signal but its answer, so this asks again and
 /// again, for a bounded time.
 async fn until_ready(

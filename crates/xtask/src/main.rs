@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask test           everything a change must pass; ends with the line `N passed, N failed`
-cargo xtask test --full    the same and the security advisories (needs network access to github.com)
+cargo xtask test --full    the same, the tests that take long, and the security advisories (needs github.com)
 cargo xtask advisories     only the security advisories of all dependencies (needs the same)";
 
 fn main() -> ExitCode {

@@ -57,7 +57,8 @@ pub(crate) fn run(root: &Path, full: bool) -> Result<bool> {
     if full && !advisories(root)? {
         failed.push("advisories");
     }
-    let tests = stage::run("tests", root, &[], &TESTS)?;
+    let env: &[(&str, &str)] = if full { &[("POSTRIDER_TEST_FULL", "1")] } else { &[] };
+    let tests = stage::run("tests", root, env, &TESTS)?;
     let mut counts = Counts::sum(&tests.output);
     if !tests.passed && counts.failed == 0 {
         failed.push("tests");

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -10,10 +11,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::process::{Process, bound};
-use super::{AMQP, AMQP_MANAGEMENT, free_port, newest, shared, until_ready};
+use super::{AMQP, AMQP_MANAGEMENT, LOOK, free_port, newest, shared, until_ready};
 
 /// `guest:guest`, RabbitMQ's user for loopback connections, as HTTP's basic authentication writes it.
 const BASIC: &str = "Basic Z3Vlc3Q6Z3Vlc3Q=";
+
+/// How far the list of connections may be behind on a busy machine.
+const BEHIND: Duration = Duration::from_secs(30);
 
 /// A private broker with the management plugin. Dropped, it is killed.
 #[derive(Debug)]
@@ -156,8 +160,22 @@ impl Management {
         Ok(name)
     }
 
-    /// Closes all connections of a virtual host; answers how many there were.
+    /// Closes the connections of a virtual host, once at least one is known: the list is up to five seconds behind. Answers
+    /// how many.
     pub async fn close_connections(&self, vhost: &str) -> io::Result<usize> {
+        let close = async {
+            loop {
+                match self.close_known(vhost).await? {
+                    0 => tokio::time::sleep(LOOK).await,
+                    closed => return Ok(closed),
+                }
+            }
+        };
+        let closed = tokio::time::timeout(BEHIND, close).await;
+        closed.map_err(|_| io::Error::other(format!("no connection of virtual host {vhost} is known")))?
+    }
+
+    async fn close_known(&self, vhost: &str) -> io::Result<usize> {
         let body = self.expect("GET", &format!("/api/vhosts/{vhost}/connections"), "").await?;
         let connections: Vec<Value> = serde_json::from_str(&body)?;
         let mut closed = 0;

@@ -175,6 +175,9 @@ pub(super) async fn the_depth_counts_ready_and_leased(bench: &QueueBench<'_>) ->
     publish_all(&bench.on, &ids("a", 3)).await?;
     let depth = |ready, leased| Depth { ready, delayed: 0, leased };
     same!(bench.on.depth(Queue::Events).await?, depth(3, 0), "three published");
+    if bench.behind_a_broker() {
+        return Ok(());
+    }
     let received = next(&mut *events(&bench.on)).await?;
     same!(bench.on.depth(Queue::Events).await?, depth(2, 1), "one of them handed out");
     received.lease.release().await?;

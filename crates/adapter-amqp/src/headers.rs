@@ -1,0 +1,191 @@
+//! What stands in the headers of a message, and how it is read. Headers of the broker (`x-…`) are read and never copied:
+//! on RabbitMQ 3.10 a copied `x-death` counts as a cycle and holds a message in its delay queue for ever.
+
+use lapin::types::{AMQPValue, FieldTable, LongString};
+use postrider_domain::message::TraceContext;
+use postrider_domain::timestamp::Timestamp;
+
+/// The version of the wire form.
+pub(crate) const WIRE: &str = "postrider-wire";
+/// May be a copy.
+pub(crate) const SUSPECT: &str = "postrider-suspect";
+/// Not to be handed out before, in Unix milliseconds.
+pub(crate) const NOT_BEFORE: &str = "postrider-not-before";
+/// Of a parked message: names it.
+pub(crate) const PARKED_ID: &str = "postrider-parked-id";
+/// Of a parked message: when, in Unix milliseconds.
+pub(crate) const PARKED_AT: &str = "postrider-parked-at";
+/// Of a parked message: where it was, by the name people see.
+pub(crate) const QUEUE: &str = "postrider-queue";
+/// Of a parked message: why.
+pub(crate) const REASON: &str = "postrider-reason";
+/// Of a parked message: how often it had been handed out.
+pub(crate) const DELIVERIES: &str = "postrider-deliveries";
+/// Of a parked message of the inbox: what it was published with.
+pub(crate) const ROUTING_KEY: &str = "postrider-routing-key";
+
+/// W3C Trace Context, <https://www.w3.org/TR/trace-context/>.
+const TRACE_PARENT: &str = "traceparent";
+const TRACE_STATE: &str = "tracestate";
+
+/// How often the queue handed the message out before; set by quorum queues.
+const DELIVERY_COUNT: &str = "x-delivery-count";
+
+/// The longest text that goes into one header: all headers must fit one frame of 128 KiB.
+const LONGEST: usize = 4096;
+
+/// Adds a text, cut at [`LONGEST`].
+pub(crate) fn set_text(headers: &mut FieldTable, name: &str, text: &str) {
+    let text = &text[..text.floor_char_boundary(LONGEST)];
+    headers.insert(name.into(), AMQPValue::LongString(LongString::from(text)));
+}
+
+/// Adds a number.
+pub(crate) fn set_number(headers: &mut FieldTable, name: &str, number: i64) {
+    headers.insert(name.into(), AMQPValue::LongLongInt(number));
+}
+
+/// Adds the mark of a possible copy.
+pub(crate) fn set_suspect(headers: &mut FieldTable) {
+    headers.insert(SUSPECT.into(), AMQPValue::Boolean(true));
+}
+
+/// Adds the trace.
+pub(crate) fn set_trace(headers: &mut FieldTable, trace: &TraceContext) {
+    for (name, value) in [(TRACE_PARENT, &trace.parent), (TRACE_STATE, &trace.state)] {
+        if let Some(value) = value {
+            set_text(headers, name, value);
+        }
+    }
+}
+
+/// A text; numbers and truth values as they are written. Whatever else stands there is none.
+pub(crate) fn text(headers: &FieldTable, name: &str) -> Option<String> {
+    as_text(headers.inner().get(name)?)
+}
+
+/// A whole number of any width.
+pub(crate) fn number(headers: &FieldTable, name: &str) -> Option<i64> {
+    as_number(headers.inner().get(name)?)
+}
+
+/// Whether the publisher marked it as a possible copy.
+pub(crate) fn suspect(headers: &FieldTable) -> bool {
+    matches!(headers.inner().get(SUSPECT), Some(AMQPValue::Boolean(true)))
+}
+
+/// When it may be handed out.
+pub(crate) fn not_before(headers: &FieldTable) -> Option<Timestamp> {
+    number(headers, NOT_BEFORE).map(Timestamp::from_unix_ms)
+}
+
+/// The trace it belongs to.
+pub(crate) fn trace(headers: &FieldTable) -> TraceContext {
+    TraceContext { parent: text(headers, TRACE_PARENT), state: text(headers, TRACE_STATE) }
+}
+
+/// How often the broker handed it out before.
+pub(crate) fn delivery_count(headers: &FieldTable, redelivered: bool) -> u32 {
+    let counted = number(headers, DELIVERY_COUNT).and_then(|count| u32::try_from(count).ok()).unwrap_or(0);
+    counted.max(u32::from(redelivered))
+}
+
+/// What the broker says of a message that it gave up itself: why, and in which queue it was.
+pub(crate) fn death(headers: &FieldTable) -> Option<(String, String)> {
+    let AMQPValue::FieldArray(deaths) = headers.inner().get("x-death")? else { return None };
+    let AMQPValue::FieldTable(last) = deaths.as_slice().first()? else { return None };
+    Some((text(last, "reason")?, text(last, "queue")?))
+}
+
+/// All headers but the broker's own, for a message that is published again.
+pub(crate) fn copied(headers: &FieldTable) -> FieldTable {
+    let mut copy = FieldTable::default();
+    for (name, value) in headers.inner() {
+        if !name.as_str().starts_with("x-") {
+            copy.insert(name.clone(), value.clone());
+        }
+    }
+    copy
+}
+
+/// The headers but some.
+pub(crate) fn without(headers: &FieldTable, names: &[&str]) -> FieldTable {
+    let mut rest = FieldTable::default();
+    for (name, value) in headers.inner() {
+        if !names.contains(&name.as_str()) {
+            rest.insert(name.clone(), value.clone());
+        }
+    }
+    rest
+}
+
+/// Every header that has a text form, as received.
+pub(crate) fn texts(headers: &FieldTable) -> Vec<(String, String)> {
+    let texts = headers.inner().iter();
+    texts.filter_map(|(name, value)| Some((name.as_str().to_owned(), as_text(value)?))).collect()
+}
+
+fn as_text(value: &AMQPValue) -> Option<String> {
+    match value {
+        AMQPValue::LongString(text) => Some(String::from_utf8_lossy(text.as_bytes()).into_owned()),
+        AMQPValue::ShortString(text) => Some(text.as_str().to_owned()),
+        AMQPValue::Boolean(truth) => Some(truth.to_string()),
+        other => as_number(other).map(|number| number.to_string()),
+    }
+}
+
+fn as_number(value: &AMQPValue) -> Option<i64> {
+    match *value {
+        AMQPValue::ShortShortInt(number) => Some(number.into()),
+        AMQPValue::ShortShortUInt(number) => Some(number.into()),
+        AMQPValue::ShortInt(number) => Some(number.into()),
+        AMQPValue::ShortUInt(number) => Some(number.into()),
+        AMQPValue::LongInt(number) => Some(number.into()),
+        AMQPValue::LongUInt(number) => Some(number.into()),
+        AMQPValue::LongLongInt(number) => Some(number),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_broker_wrote_is_never_copied() {
+        let mut headers = FieldTable::default();
+        set_suspect(&mut headers);
+        set_number(&mut headers, DELIVERY_COUNT, 3);
+        set_text(&mut headers, "x-death", "once");
+        let copy = copied(&headers);
+        assert!(suspect(&copy));
+        assert_eq!(copy.inner().len(), 1);
+    }
+
+    #[test]
+    fn a_redelivered_message_without_a_count_was_handed_out_once() {
+        let mut headers = FieldTable::default();
+        assert_eq!(delivery_count(&headers, false), 0);
+        assert_eq!(delivery_count(&headers, true), 1);
+        set_number(&mut headers, DELIVERY_COUNT, 4);
+        assert_eq!(delivery_count(&headers, true), 4);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_letters() {
+        let mut headers = FieldTable::default();
+        set_text(&mut headers, REASON, &"é".repeat(LONGEST));
+        assert_eq!(text(&headers, REASON).map(|text| text.len()), Some(LONGEST));
+    }
+
+    #[test]
+    fn foreign_headers_are_read_as_texts_where_they_have_one() {
+        let mut headers = FieldTable::default();
+        headers.insert("a".into(), AMQPValue::LongUInt(7));
+        headers.insert("b".into(), AMQPValue::Boolean(true));
+        headers.insert("c".into(), AMQPValue::Void);
+        let expected = [("a".to_owned(), "7".to_owned()), ("b".to_owned(), "true".to_owned())];
+        assert_eq!(texts(&headers), expected);
+        assert_eq!(number(&headers, "b"), None);
+    }
+}

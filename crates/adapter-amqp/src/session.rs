@@ -1,0 +1,158 @@
+//! What lives as long as two connections do: one publishes, one consumes. With a single one, a broker that is short of
+//! memory and stops reading publishes would stop reading acknowledgements too.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::{Stream, StreamExt};
+use lapin::options::BasicQosOptions;
+use lapin::{Channel, Connection, Event};
+use postrider_ports::error::{PortError, PortResult};
+use tokio::sync::watch;
+
+use crate::connection::{bid_farewell, connect};
+use crate::driver::Shared;
+use crate::line::{Line, Source};
+use crate::publisher::Publisher;
+use crate::topology;
+
+/// Two connections and everything on them. Whoever finds it broken says so; the driver then makes the next.
+pub(crate) struct Session {
+    pub(crate) publisher: Publisher,
+    publishing: Connection,
+    consuming: Connection,
+    lines: tokio::sync::Mutex<Vec<Arc<Line>>>,
+    /// For questions to the broker that are not answered in the way of messages: depths.
+    pub(crate) questions: tokio::sync::Mutex<Option<Channel>>,
+    /// For reading parked messages.
+    pub(crate) parked: tokio::sync::Mutex<Option<Channel>>,
+    /// The first reason why it is of no use any more.
+    broken: watch::Sender<Option<String>>,
+    /// Why the broker takes no publishes now.
+    blocked: Mutex<Option<String>>,
+}
+
+impl Session {
+    /// Connects twice and declares everything.
+    pub(crate) async fn open(shared: &Shared) -> PortResult<Self> {
+        let (publishing, consuming) =
+            futures::try_join!(connect(&shared.settings, "publish"), connect(&shared.settings, "consume"))?;
+        for warning in topology::declare_all(&publishing).await? {
+            tracing::warn!("{warning}");
+        }
+        let publisher = Publisher::open(&publishing).await.map_err(|error| {
+            PortError::transient("could not open a channel for publishing").because(error)
+        })?;
+        Ok(Self {
+            publisher,
+            publishing,
+            consuming,
+            lines: tokio::sync::Mutex::default(),
+            questions: tokio::sync::Mutex::default(),
+            parked: tokio::sync::Mutex::default(),
+            broken: watch::Sender::new(None),
+            blocked: Mutex::default(),
+        })
+    }
+
+    /// What the connections report by themselves.
+    pub(crate) fn events(&self) -> impl Stream<Item = Event> + Send + Unpin + use<'_> {
+        futures::stream::select(
+            Box::pin(self.publishing.events_listener()),
+            Box::pin(self.consuming.events_listener()),
+        )
+        .fuse()
+    }
+
+    /// It is of no use any more.
+    pub(crate) fn fail(&self, why: &str) {
+        self.broken.send_if_modified(|broken| {
+            let first = broken.is_none();
+            broken.get_or_insert_with(|| why.to_owned());
+            first
+        });
+    }
+
+    /// Whether it is of no use any more.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.borrow().is_some()
+    }
+
+    /// Returns, with the reason, once it is of no use any more.
+    pub(crate) async fn until_broken(&self) -> String {
+        let mut broken = self.broken.subscribe();
+        let why = broken.wait_for(Option::is_some).await;
+        // `self` holds the sender, so waiting cannot fail.
+        why.ok().and_then(|why| why.clone()).unwrap_or_default()
+    }
+
+    /// Why the broker takes no publishes now.
+    pub(crate) fn blocked(&self) -> Option<String> {
+        self.lock_blocked().clone()
+    }
+
+    /// Notes that the broker takes none, or takes them again.
+    pub(crate) fn set_blocked(&self, why: Option<String>) {
+        *self.lock_blocked() = why;
+    }
+
+    fn lock_blocked(&self) -> MutexGuard<'_, Option<String>> {
+        self.blocked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The line of a source, made when it is first asked for.
+    pub(crate) async fn line(
+        self: &Arc<Self>,
+        source: Source,
+        shared: &Arc<Shared>,
+    ) -> PortResult<Arc<Line>> {
+        let mut lines = self.lines.lock().await;
+        if let Some(line) = lines.iter().find(|line| line.source == source) {
+            return Ok(Arc::clone(line));
+        }
+        let opened = async {
+            let channel = self.consuming.create_channel().await?;
+            channel.basic_qos(source.prefetch(&shared.settings), BasicQosOptions::default()).await?;
+            Ok::<_, lapin::Error>(channel)
+        };
+        let channel = opened.await.map_err(|error| self.lost("open a channel for consuming", &error))?;
+        let line = Arc::new(Line::new(source, channel, self, shared));
+        lines.push(Arc::clone(&line));
+        Ok(line)
+    }
+
+    /// The line of a source, if there is one.
+    pub(crate) async fn known_line(&self, source: Source) -> Option<Arc<Line>> {
+        self.lines.lock().await.iter().find(|line| line.source == source).map(Arc::clone)
+    }
+
+    /// All lines.
+    pub(crate) async fn lines(&self) -> Vec<Arc<Line>> {
+        self.lines.lock().await.clone()
+    }
+
+    /// A channel for questions of one kind; a refusal ends a channel, and then the next one is made.
+    pub(crate) async fn channel<'s>(
+        &self,
+        slot: &'s tokio::sync::Mutex<Option<Channel>>,
+    ) -> PortResult<tokio::sync::MappedMutexGuard<'s, Channel>> {
+        let mut slot = slot.lock().await;
+        if !slot.as_ref().is_some_and(|channel| channel.status().connected()) {
+            let channel = self.consuming.create_channel().await;
+            *slot = Some(channel.map_err(|error| self.lost("open a channel", &error))?);
+        }
+        tokio::sync::MutexGuard::try_map(slot, Option::as_mut)
+            .map_err(|_| PortError::transient("could not open a channel"))
+    }
+
+    /// Ends the session for an error on its connections.
+    pub(crate) fn lost(&self, what: &str, error: &lapin::Error) -> PortError {
+        self.fail(&format!("could not {what}: {error}"));
+        PortError::transient(format!("could not {what}")).because(error.clone())
+    }
+
+    /// Closes both connections. What is held goes back to its queues.
+    pub(crate) async fn close(&self) {
+        self.fail("closed");
+        futures::join!(bid_farewell(&self.consuming), bid_farewell(&self.publishing));
+    }
+}

@@ -1,0 +1,307 @@
+//! Names and arguments of everything on the broker (DESIGN §4.2). Arguments cannot be changed once declared, so a change
+//! is a new version in the prefix.
+
+use std::fmt;
+
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable, LongString};
+use lapin::{Channel, Connection, ExchangeKind};
+use postrider_domain::message::{Lane, Queue};
+use postrider_ports::error::{PortError, PortResult};
+
+use crate::connection::{self, Settings};
+
+/// Where a CMS publishes. Public, so it has no version.
+pub const EVENTS_EXCHANGE: &str = "postrider.events";
+/// Everything that was published to [`EVENTS_EXCHANGE`], for ingest.
+pub const INBOX: &str = "postrider.v1.inbox";
+/// What could not be processed, with its reason.
+pub const PARKED: &str = "postrider.v1.parked";
+/// What was published to [`EVENTS_EXCHANGE`] and reached no queue.
+pub const UNROUTABLE: &str = "postrider.v1.unroutable";
+/// Where the broker sends what reached the delivery limit.
+const DEAD_LETTERS: &str = "postrider.v1.dlx";
+/// After so many failed deliveries a message is parked.
+pub const DELIVERY_LIMIT: u32 = 20;
+/// Reading the parked messages hands them out and takes them back, and RabbitMQ 4 drops a message that came back 20
+/// times unless the queue says otherwise. (-1, which means never there, is not documented for 3.10.)
+const NEVER: i64 = 1_000_000_000;
+
+/// The delay levels: queue n holds a message for 2^n seconds, the longest for 2^19 s (6 days).
+pub(crate) const DELAYS: [&str; 20] = [
+    "postrider.v1.delay.00",
+    "postrider.v1.delay.01",
+    "postrider.v1.delay.02",
+    "postrider.v1.delay.03",
+    "postrider.v1.delay.04",
+    "postrider.v1.delay.05",
+    "postrider.v1.delay.06",
+    "postrider.v1.delay.07",
+    "postrider.v1.delay.08",
+    "postrider.v1.delay.09",
+    "postrider.v1.delay.10",
+    "postrider.v1.delay.11",
+    "postrider.v1.delay.12",
+    "postrider.v1.delay.13",
+    "postrider.v1.delay.14",
+    "postrider.v1.delay.15",
+    "postrider.v1.delay.16",
+    "postrider.v1.delay.17",
+    "postrider.v1.delay.18",
+    "postrider.v1.delay.19",
+];
+
+/// The broker's name of a queue.
+pub fn name(queue: Queue) -> &'static str {
+    match queue {
+        Queue::Events => "postrider.v1.events",
+        Queue::Deliver(Lane::Fresh) => "postrider.v1.deliver.fresh",
+        Queue::Deliver(Lane::Late) => "postrider.v1.deliver.late",
+        Queue::Deliver(Lane::Bulk) => "postrider.v1.deliver.bulk",
+        Queue::Records => "postrider.v1.records",
+    }
+}
+
+/// One object on the broker.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Object {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// Arguments of its declaration.
+    pub arguments: Vec<(&'static str, Argument)>,
+    /// The exchange that feeds it, and the binding key; the default exchange feeds every queue by its name.
+    pub bound: Option<(&'static str, &'static str)>,
+}
+
+/// What an object is. All are durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An exchange that routes by pattern.
+    Topic,
+    /// An exchange that routes to all that is bound.
+    Fanout,
+    /// A quorum queue.
+    Queue,
+}
+
+/// The value of an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Argument {
+    /// A text.
+    Text(&'static str),
+    /// A number.
+    Number(i64),
+}
+
+/// What [`verify`] found about one object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The object's name.
+    pub name: &'static str,
+    /// What is wrong, in the broker's words; `None` when it is as it must be.
+    pub wrong: Option<String>,
+}
+
+/// Everything, in the order in which it is declared.
+pub fn objects() -> Vec<Object> {
+    let mut objects = vec![
+        exchange(DEAD_LETTERS, Kind::Fanout),
+        exchange(UNROUTABLE, Kind::Fanout),
+        Object {
+            arguments: vec![("alternate-exchange", Argument::Text(UNROUTABLE))],
+            ..exchange(EVENTS_EXCHANGE, Kind::Topic)
+        },
+        kept(UNROUTABLE, UNROUTABLE),
+        kept(PARKED, DEAD_LETTERS),
+        Object { bound: Some((EVENTS_EXCHANGE, "#")), ..work(INBOX) },
+    ];
+    objects.extend(Queue::ALL.into_iter().map(|queue| work(name(queue))));
+    objects.extend((0_u32..).zip(DELAYS).map(|(level, name)| delay(level, name)));
+    objects
+}
+
+/// All objects for people, one a line.
+pub fn describe() -> String {
+    objects().iter().map(Object::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// Connects once and declares everything; answers warnings.
+pub async fn declare(settings: &Settings) -> PortResult<Vec<String>> {
+    let connection = connection::connect(settings, "topology").await?;
+    let warnings = declare_all(&connection).await?;
+    connection::bid_farewell(&connection).await;
+    Ok(warnings)
+}
+
+/// Connects once and compares what is there with what must be. Declares nothing.
+pub async fn verify(settings: &Settings) -> PortResult<Vec<Finding>> {
+    let connection = connection::connect(settings, "topology").await?;
+    let mut findings = Vec::new();
+    for object in objects() {
+        // A refusal ends the channel, so each object has its own. Only what exists is declared again, which compares
+        // the arguments and changes nothing.
+        let channel = connection.create_channel().await.map_err(|error| refused(object.name, &error))?;
+        let checked = match object.declare(&channel, true).await {
+            Ok(()) => object.declare(&channel, false).await,
+            missing => missing,
+        };
+        findings.push(Finding { name: object.name, wrong: checked.err().map(|error| error.to_string()) });
+    }
+    connection::bid_farewell(&connection).await;
+    Ok(findings)
+}
+
+/// Declares and binds everything; answers warnings.
+pub(crate) async fn declare_all(connection: &Connection) -> PortResult<Vec<String>> {
+    let mut warnings = Vec::new();
+    let mut channel = connection.create_channel().await.map_err(|error| refused("a channel", &error))?;
+    for object in objects() {
+        match object.declare(&channel, false).await {
+            Ok(()) => {}
+            // The public exchange may have been there before us.
+            Err(error) if object.name == EVENTS_EXCHANGE && is_inequivalent(&error) => {
+                warnings.push(format!(
+                    "exchange {EVENTS_EXCHANGE} exists with other arguments and is used as it is ({error}); events that \
+                     reach no queue may be lost without a trace: delete it, it is then declared with an alternate exchange"
+                ));
+                channel = connection.create_channel().await.map_err(|error| refused("a channel", &error))?;
+            }
+            Err(error) => return Err(refused(object.name, &error)),
+        }
+        if let Some((source, key)) = object.bound {
+            let bound = channel.queue_bind(
+                object.name.into(),
+                source.into(),
+                key.into(),
+                QueueBindOptions::default(),
+                FieldTable::default(),
+            );
+            bound.await.map_err(|error| refused(object.name, &error))?;
+        }
+    }
+    // Closed with its connection at the latest.
+    drop(channel.close(200, "declared".into()).await);
+    Ok(warnings)
+}
+
+fn is_inequivalent(error: &lapin::Error) -> bool {
+    error.to_string().contains("inequivalent")
+}
+
+fn refused(name: &str, error: &lapin::Error) -> PortError {
+    if is_inequivalent(error) {
+        return PortError::permanent(format!(
+            "{name} exists on the broker with other arguments ({error}): delete it once it is empty, or use another \
+             virtual host"
+        ));
+    }
+    PortError::transient(format!("could not declare {name} on the broker: {error}"))
+}
+
+fn exchange(name: &'static str, kind: Kind) -> Object {
+    Object { name, kind, arguments: Vec::new(), bound: None }
+}
+
+/// A queue that services consume.
+fn work(name: &'static str) -> Object {
+    let arguments = vec![
+        ("x-queue-type", Argument::Text("quorum")),
+        ("x-delivery-limit", Argument::Number(i64::from(DELIVERY_LIMIT))),
+        ("x-dead-letter-exchange", Argument::Text(DEAD_LETTERS)),
+        ("x-dead-letter-strategy", Argument::Text("at-least-once")),
+        ("x-overflow", Argument::Text("reject-publish")),
+    ];
+    Object { name, kind: Kind::Queue, arguments, bound: None }
+}
+
+/// A queue that is only read by people.
+fn kept(name: &'static str, source: &'static str) -> Object {
+    let arguments =
+        vec![("x-queue-type", Argument::Text("quorum")), ("x-delivery-limit", Argument::Number(NEVER))];
+    Object { name, kind: Kind::Queue, arguments, bound: Some((source, "#")) }
+}
+
+fn delay(level: u32, name: &'static str) -> Object {
+    let arguments = vec![
+        ("x-queue-type", Argument::Text("quorum")),
+        ("x-message-ttl", Argument::Number((1 << level) * 1000)),
+        ("x-dead-letter-exchange", Argument::Text("")),
+        ("x-dead-letter-routing-key", Argument::Text(self::name(Queue::Deliver(Lane::Late)))),
+        ("x-dead-letter-strategy", Argument::Text("at-least-once")),
+        ("x-overflow", Argument::Text("reject-publish")),
+    ];
+    Object { name, kind: Kind::Queue, arguments, bound: None }
+}
+
+impl Object {
+    async fn declare(&self, channel: &Channel, passive: bool) -> Result<(), lapin::Error> {
+        let kind = match self.kind {
+            Kind::Topic => ExchangeKind::Topic,
+            Kind::Fanout => ExchangeKind::Fanout,
+            Kind::Queue => {
+                let options =
+                    QueueDeclareOptions { passive, durable: true, ..QueueDeclareOptions::default() };
+                channel.queue_declare(self.name.into(), options, self.table()).await?;
+                return Ok(());
+            }
+        };
+        let options = ExchangeDeclareOptions { passive, durable: true, ..ExchangeDeclareOptions::default() };
+        channel.exchange_declare(self.name.into(), kind, options, self.table()).await
+    }
+
+    fn table(&self) -> FieldTable {
+        let mut table = FieldTable::default();
+        for (key, value) in &self.arguments {
+            let value = match *value {
+                Argument::Text(text) => AMQPValue::LongString(LongString::from(text)),
+                Argument::Number(number) => AMQPValue::LongLongInt(number),
+            };
+            table.insert((*key).into(), value);
+        }
+        table
+    }
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            Kind::Topic => "topic exchange",
+            Kind::Fanout => "fanout exchange",
+            Kind::Queue => "queue",
+        };
+        write!(f, "{kind} {}", self.name)?;
+        if let Some((source, key)) = self.bound {
+            write!(f, " bound to {source} with {key}")?;
+        }
+        for (key, value) in &self.arguments {
+            match value {
+                Argument::Text(text) => write!(f, " {key}={text:?}")?,
+                Argument::Number(number) => write!(f, " {key}={number}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_delay_queue_is_named_by_its_level_and_doubles_the_one_before() {
+        for (level, object) in objects().iter().filter(|object| object.name.contains("delay")).enumerate() {
+            assert_eq!(object.name, format!("postrider.v1.delay.{level:02}"));
+            let ttl = Argument::Number(1000 << level);
+            assert!(object.arguments.contains(&("x-message-ttl", ttl)), "{object}");
+        }
+    }
+
+    #[test]
+    fn a_queue_is_described_in_one_line() {
+        let text = describe();
+        assert_eq!(text.lines().count(), objects().len());
+        assert!(text.contains("queue postrider.v1.inbox bound to postrider.events with #"), "{text}");
+    }
+}
