@@ -217,8 +217,8 @@ fn shown(name: &str) -> String {
     name.chars().take(64).collect()
 }
 
-/// How deep well-formed JSON is nested: brackets outside strings.
-fn depth(text: &str) -> usize {
+/// How deep well-formed JSON is nested: brackets outside strings. It does not recurse, whatever the text.
+pub fn depth(text: &str) -> usize {
     let (mut now, mut deepest) = (0_usize, 0);
     let (mut in_string, mut escaped) = (false, false);
     for byte in text.bytes() {

@@ -29,6 +29,7 @@ mod hash;
 mod percent;
 
 pub use dialect::{Dialect, Occasion};
+pub use fields::depth;
 pub use read_error::{ReadError, ReadErrors};
 pub use received::{Proof, Received};
 pub use request::{RenderError, Rendered};

@@ -1,6 +1,6 @@
 //! From bytes to events: what they hold, and every fault in them.
 
-use postrider_dialects::{Dialect, ReadErrors, Received, cloudevents, native};
+use postrider_dialects::{Dialect, ReadErrors, Received, cloudevents, depth, native};
 use postrider_domain::event::Event;
 use postrider_domain::id::{EventId, Scope};
 use postrider_domain::timestamp::Timestamp;
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::Settings;
 use crate::form::Form;
 use crate::problem::{Detail, Kind, Problem};
-use crate::slices::{Slices, depth};
+use crate::slices::Slices;
 
 /// What a door took in.
 #[derive(Debug, Clone, Copy)]

@@ -106,13 +106,26 @@ impl MemoryQueue {
     /// # Panics
     /// When a message is not of this kind.
     pub fn waiting<M: Queued>(&self, queue: Queue) -> Vec<(M, Option<Timestamp>)> {
+        self.outgoing(queue).into_iter().map(|one| (one.message, one.not_before)).collect()
+    }
+
+    /// What waits in a queue, as it was published.
+    ///
+    /// # Panics
+    /// When a message is not of this kind.
+    pub fn outgoing<M: Queued>(&self, queue: Queue) -> Vec<Outgoing<M>> {
         let state = self.shared.lock();
         let of_queue = state.ready.iter().filter(|((of, ..), _)| *of == queue);
         of_queue
             .map(|((_, due, _), kept)| {
                 let mut message = M::decode(&kept.body).expect("the queue holds this kind of message");
                 message.set_queue(queue);
-                (message, Some(*due).filter(|due| *due != AT_ONCE))
+                Outgoing {
+                    message,
+                    not_before: Some(*due).filter(|due| *due != AT_ONCE),
+                    suspect: kept.suspect,
+                    trace: kept.trace.clone(),
+                }
             })
             .collect()
     }

@@ -1,4 +1,4 @@
-//! Fakes of the ports that ingest stands on. Each does what the port promises, and can be told to fail.
+//! The ports that ingest stands on, in memory, and able to fail when they are told to.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use postrider_domain::event::{BodyRef, Content};
-use postrider_domain::id::{EnvironmentId, EventId, SpaceId, TokenId};
+use postrider_domain::id::{EventId, SpaceId, TokenId};
 use postrider_domain::message::{EventMessage, Queue};
 use postrider_domain::secret::Sealed;
 use postrider_domain::timestamp::{Day, Timestamp};
 use postrider_domain::token::Token;
-use postrider_ports::access::{Space, Spaces, Tokens};
+use postrider_ports::access::Tokens;
 use postrider_ports::bodies::Bodies;
 use postrider_ports::claims::{COMMITTED_FOR, Claimed, Claims, PENDING_FOR};
 use postrider_ports::clock::Clock;
@@ -19,6 +19,9 @@ use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::queue::{Depth, Depths, Outgoing, Publish};
 use postrider_ports::secrets::{Place, SOURCE, Secrets};
 use postrider_testkit::ManualClock;
+use postrider_testkit::log::MemoryLog;
+use postrider_testkit::queue::MemoryQueue;
+use postrider_testkit::store::MemoryStore;
 use tokio::sync::Semaphore;
 
 /// Makes a port fail until told otherwise.
@@ -47,14 +50,24 @@ impl Fault {
     }
 }
 
-/// The queue of events.
-#[derive(Default)]
-pub(crate) struct FakeQueue {
+/// The queue of events: how full it is, the test says.
+pub(crate) struct FaultyQueue {
     pub fault: Fault,
-    pub published: Mutex<Vec<Outgoing<EventMessage>>>,
+    pub inner: MemoryQueue,
     /// While set, publishing announces itself and waits for the gate.
     pub gate: Mutex<Option<Arc<Gate>>>,
     pub ready: AtomicU64,
+}
+
+impl FaultyQueue {
+    pub(crate) fn new(clock: Arc<ManualClock>) -> Self {
+        Self {
+            fault: Fault::default(),
+            inner: MemoryQueue::new(clock),
+            gate: Mutex::default(),
+            ready: AtomicU64::new(0),
+        }
+    }
 }
 
 /// Holds up whoever comes.
@@ -79,7 +92,7 @@ impl Gate {
 }
 
 #[async_trait]
-impl Publish<EventMessage> for FakeQueue {
+impl Publish<EventMessage> for FaultyQueue {
     async fn publish(&self, batch: Vec<Outgoing<EventMessage>>) -> PortResult<()> {
         let gate = self.gate.lock().expect("lock").clone();
         if let Some(gate) = gate {
@@ -87,13 +100,12 @@ impl Publish<EventMessage> for FakeQueue {
             let _passed = gate.open.acquire().await;
         }
         self.fault.check()?;
-        self.published.lock().expect("lock").extend(batch);
-        Ok(())
+        self.inner.publish(batch).await
     }
 }
 
 #[async_trait]
-impl Depths for FakeQueue {
+impl Depths for FaultyQueue {
     async fn depth(&self, queue: Queue) -> PortResult<Depth> {
         self.fault.check()?;
         let ready = if queue == Queue::Events { self.ready.load(Ordering::Relaxed) } else { 0 };
@@ -185,76 +197,53 @@ impl Claims for FakeClaims {
     }
 }
 
-/// The body store.
+/// The body store, and what was put into it.
 #[derive(Default)]
-pub(crate) struct FakeBodies {
+pub(crate) struct FaultyBodies {
     pub fault: Fault,
     pub kept: Mutex<Vec<(Day, Content)>>,
+    inner: MemoryLog,
 }
 
 #[async_trait]
-impl Bodies for FakeBodies {
+impl Bodies for FaultyBodies {
     async fn put(&self, day: Day, content: &Content) -> PortResult<BodyRef> {
         self.fault.check()?;
         self.kept.lock().expect("lock").push((day, content.clone()));
-        Ok(BodyRef { day, sha256: [1; 32], length: 7 })
+        self.inner.put(day, content).await
     }
 
-    async fn get(&self, _body: &BodyRef) -> PortResult<Content> {
-        Err(PortError::permanent("nobody asks in these tests"))
+    async fn get(&self, body: &BodyRef) -> PortResult<Content> {
+        self.inner.get(body).await
     }
 }
 
-/// Tokens and spaces.
+/// Finds tokens, and counts how often it is asked.
 #[derive(Default)]
-pub(crate) struct FakeAccess {
+pub(crate) struct FaultyTokens {
     pub fault: Fault,
-    pub tokens: Mutex<Vec<Token>>,
+    pub inner: Arc<MemoryStore>,
     pub lookups: AtomicU64,
 }
 
 #[async_trait]
-impl Tokens for FakeAccess {
+impl Tokens for FaultyTokens {
     async fn find(&self, sha256: &[u8; 32]) -> PortResult<Option<Token>> {
         self.fault.check()?;
         self.lookups.fetch_add(1, Ordering::Relaxed);
-        Ok(self.tokens.lock().expect("lock").iter().find(|token| token.sha256 == *sha256).cloned())
+        self.inner.find(sha256).await
     }
 
     async fn insert(&self, token: &Token) -> PortResult<()> {
-        self.tokens.lock().expect("lock").push(token.clone());
-        Ok(())
+        self.inner.insert(token).await
     }
 
     async fn list(&self) -> PortResult<Vec<Token>> {
-        Ok(self.tokens.lock().expect("lock").clone())
+        self.inner.list().await
     }
 
     async fn revoke(&self, id: &TokenId, at: Timestamp) -> PortResult<bool> {
-        let mut tokens = self.tokens.lock().expect("lock");
-        let found = tokens.iter_mut().find(|token| token.id == *id);
-        Ok(found.map(|token| token.revoked_at = Some(at)).is_some())
-    }
-}
-
-#[async_trait]
-impl Spaces for FakeAccess {
-    async fn space(&self, id: &SpaceId) -> PortResult<Option<Space>> {
-        let known = ["blog", "other"].contains(&id.as_str());
-        Ok(known.then(|| Space {
-            id: id.clone(),
-            name: "A space".into(),
-            environments: vec![EnvironmentId::master(), EnvironmentId::new("staging").expect("id")],
-            created_at: postrider_testkit::START,
-        }))
-    }
-
-    async fn spaces(&self) -> PortResult<Vec<Space>> {
-        Ok(Vec::new())
-    }
-
-    async fn put_space(&self, _space: &Space) -> PortResult<()> {
-        Ok(())
+        self.inner.revoke(id, at).await
     }
 }
 

@@ -151,11 +151,11 @@ async fn a_revoked_token_works_no_longer_than_five_seconds() {
     let world = World::new();
     world.post(event("a")).await.assert_accepted();
     let id = TokenId::new(crate::world::PUBLISHER).expect("id");
-    assert!(world.access.revoke(&id, world.deps.clock.now()).await.expect("no fault"));
+    assert!(world.tokens.revoke(&id, world.deps.clock.now()).await.expect("no fault"));
     world.clock.advance(Duration::from_millis(4_999));
     world.post(event("b")).await.assert_accepted();
     assert_eq!(
-        world.access.lookups.load(std::sync::atomic::Ordering::Relaxed),
+        world.tokens.lookups.load(std::sync::atomic::Ordering::Relaxed),
         1,
         "it is not asked each time"
     );
@@ -238,11 +238,11 @@ async fn a_part_that_is_away_is_answered_503_and_a_defect_500() {
         let set =
             |fault: &crate::fakes::Fault| if is_transient { fault.transient() } else { fault.permanent() };
         let (status, code) = if is_transient { (503, "unavailable") } else { (500, "internal") };
-        set(&world.access.fault);
+        set(&world.tokens.fault);
         let answer = world.post(event("e1")).await;
         answer.assert_refused(status, code);
         assert_eq!(answer.header("retry-after").is_some(), is_transient);
-        world.access.fault.heal();
+        world.tokens.fault.heal();
         set(&world.queue.fault);
         world.post(event("e1")).await.assert_refused(status, code);
         world.queue.fault.heal();

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request};
+use futures::FutureExt;
 use postrider_domain::event::Carriage;
-use postrider_domain::id::{SpaceId, TokenId};
-use postrider_domain::message::EventMessage;
+use postrider_domain::id::{EnvironmentId, SpaceId, TokenId};
+use postrider_domain::message::{EventMessage, Queue};
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::token::{Grant, Role, Token};
 use postrider_ingest::{Deps, Pressure, Settings, router};
+use postrider_ports::access::{Space, Spaces, Tokens};
 use postrider_ports::queue::Outgoing;
 use postrider_runtime::health::Health;
 use postrider_runtime::shutdown::Shutdown;
@@ -20,7 +22,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 
-use crate::fakes::{FakeAccess, FakeBodies, FakeClaims, FakeQueue, PlainSecrets};
+use crate::fakes::{FakeClaims, FaultyBodies, FaultyQueue, FaultyTokens, PlainSecrets};
 
 /// Where most tests publish.
 pub(crate) const EVENTS: &str = "/spaces/blog/environments/master/events";
@@ -30,10 +32,10 @@ pub(crate) const PUBLISHER: &str = "publisher-of-blog";
 /// One ingest.
 pub(crate) struct World {
     pub clock: Arc<ManualClock>,
-    pub queue: Arc<FakeQueue>,
+    pub queue: Arc<FaultyQueue>,
     pub claims: Arc<FakeClaims>,
-    pub bodies: Arc<FakeBodies>,
-    pub access: Arc<FakeAccess>,
+    pub bodies: Arc<FaultyBodies>,
+    pub tokens: Arc<FaultyTokens>,
     pub sources: Arc<MemoryStore>,
     pub deps: Deps,
     pub health: Health,
@@ -56,17 +58,18 @@ impl World {
 
     pub(crate) fn with(settings: Settings) -> Self {
         let clock = Arc::new(ManualClock::new());
-        let (queue, access) = (Arc::new(FakeQueue::default()), Arc::new(FakeAccess::default()));
-        let (claims, bodies) = (Arc::new(FakeClaims::new(clock.clone())), Arc::new(FakeBodies::default()));
+        let queue = Arc::new(FaultyQueue::new(clock.clone()));
+        let (claims, bodies) = (Arc::new(FakeClaims::new(clock.clone())), Arc::new(FaultyBodies::default()));
         let sources = Arc::new(MemoryStore::new());
+        let tokens = Arc::new(FaultyTokens { inner: sources.clone(), ..FaultyTokens::default() });
         let shutdown = Shutdown::new();
         let health = Health::new(shutdown.clone());
         let deps = Deps {
             publish: queue.clone(),
             claims: claims.clone(),
             bodies: bodies.clone(),
-            tokens: access.clone(),
-            spaces: access.clone(),
+            tokens: tokens.clone(),
+            spaces: sources.clone(),
             sources: sources.clone(),
             secrets: Arc::new(PlainSecrets),
             depths: queue.clone(),
@@ -76,15 +79,25 @@ impl World {
             health: health.component("ingest"),
         };
         let router = router(settings, deps.clone());
-        let world = Self { clock, queue, claims, bodies, access, sources, deps, health, shutdown, router };
+        let world = Self { clock, queue, claims, bodies, tokens, sources, deps, health, shutdown, router };
+        world.space("blog");
+        world.space("other");
         world.token(PUBLISHER, Some("blog"), Role::Publisher, None);
         world
+    }
+
+    /// Makes a space with two environments.
+    fn space(&self, id: &str) {
+        let environments = vec![EnvironmentId::master(), EnvironmentId::new("staging").expect("id")];
+        let id = SpaceId::new(id).expect("id");
+        let space = Space { id, name: "A space".into(), environments, created_at: postrider_testkit::START };
+        self.sources.put_space(&space).now_or_never().expect("memory is ready at once").expect("a new space");
     }
 
     /// Makes a token.
     pub(crate) fn token(&self, token: &str, space: Option<&str>, role: Role, expires_at: Option<Timestamp>) {
         let space = space.map(|space| SpaceId::new(space).expect("id"));
-        self.access.tokens.lock().expect("lock").push(Token {
+        let token = Token {
             id: TokenId::new(token).expect("id"),
             sha256: Sha256::digest(token).into(),
             prefix: token.chars().take(4).collect(),
@@ -93,7 +106,8 @@ impl World {
             created_at: postrider_testkit::START,
             expires_at,
             revoked_at: None,
-        });
+        };
+        self.tokens.insert(&token).now_or_never().expect("memory is ready at once").expect("a new token");
     }
 
     /// Publishes as JSON, as the publisher.
@@ -120,7 +134,7 @@ impl World {
 
     /// Everything published so far.
     pub(crate) fn published(&self) -> Vec<Outgoing<EventMessage>> {
-        self.queue.published.lock().expect("lock").clone()
+        self.queue.inner.outgoing(Queue::Events)
     }
 }
 
