@@ -1,6 +1,5 @@
 //! Calls and deliveries: Contentful's log, ours, following, sending again.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::http::Method;
@@ -8,6 +7,7 @@ use postrider_domain::delivery::DeliveryState;
 use postrider_domain::event::Carriage;
 use postrider_domain::json::Json;
 use postrider_domain::message::Lane;
+use postrider_ports::bodies::Bodies;
 use serde_json::{Value, json};
 
 use crate::harness::{DEFINITIONS, Instance};
@@ -195,7 +195,7 @@ async fn a_call_is_sent_again_as_the_next_generation() {
         (again.status.as_u16(), &again.body["generation"], &again.body["state"]),
         (202, &json!(1), &json!("pending"))
     );
-    let messages = instance.published.messages.lock().expect("lock").clone();
+    let messages = instance.published();
     let [message] = messages.as_slice() else { panic!("one message") };
     assert_eq!((message.suspect, message.message.lane), (false, Lane::Fresh));
     let target = &message.message.targets[0];
@@ -216,16 +216,17 @@ async fn a_large_event_is_sent_again_by_reference_and_a_doubtful_publish_as_a_su
     let delivery = instance.log_event("e1", "w", DeliveryState::GivenUp);
     let large = format!("\"{}\"", "x".repeat(40_000));
     instance.store.events.lock().expect("lock")[0].event.content.data = Json::from_checked(large);
-    instance.published.failures.store(1, Ordering::SeqCst);
+    instance.queue.refuse_publishes(1);
     let call = instance.log_call(&delivery, 500, MS);
     assert_eq!(instance.post(&format!("{CALLS}/{call}/resend"), &json!({})).await.status, 202);
-    let messages = instance.published.messages.lock().expect("lock").clone();
+    let messages = instance.published();
     assert!(messages[0].suspect);
-    assert!(
-        matches!(messages[0].message.event.content, Carriage::Stored(body) if body.day == delivery.event.day())
-    );
-    assert_eq!(instance.store.bodies.lock().expect("lock").len(), 1);
-    instance.published.failures.store(2, Ordering::SeqCst);
+    let Carriage::Stored(body) = &messages[0].message.event.content else {
+        panic!("large contents are stored")
+    };
+    assert_eq!(body.day, delivery.event.day());
+    assert_eq!(instance.bodies.get(body).await.expect("the body").data.as_str().len(), 40_002);
+    instance.queue.refuse_publishes(2);
     let away = instance.post(&format!("{CALLS}/{call}/resend"), &json!({})).await;
     away.is_error(503, "ServiceUnavailable");
 }
@@ -249,5 +250,5 @@ async fn what_cannot_be_sent_again_says_why() {
         .is_error(404, "NotFound");
     let viewer = instance.token("viewer", "default").await;
     instance.call_as(&viewer, Method::POST, &resend, None).await.is_error(403, "AccessDenied");
-    assert!(instance.published.messages.lock().expect("lock").is_empty());
+    assert!(instance.published().is_empty());
 }

@@ -14,19 +14,24 @@ use postrider_domain::event::{Actor, Content, Event, EventHead, Resource};
 use postrider_domain::id::{CallId, EnvironmentId, EventId, Scope, SpaceId, WebhookId};
 use postrider_domain::json::Json;
 use postrider_domain::matching::{Rule, Verdict};
+use postrider_domain::message::{DeliverMessage, Lane, Queue};
 use postrider_domain::record::Decision;
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::topic::{Action, EventType};
 use postrider_domain::webhook::PlainHttp;
 use postrider_ports::clock::Clock;
 use postrider_ports::log::{DeliveryRow, EventRow};
+use postrider_ports::queue::Outgoing;
 use postrider_runtime::shutdown::Shutdown;
+use postrider_testkit::SeededRandom;
+use postrider_testkit::log::MemoryLog;
+use postrider_testkit::queue::MemoryQueue;
 use postrider_testkit::store::MemoryStore;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::store::Store;
-use crate::world::{CountingRandom, HexSecrets, JumpingClock, Published, ScriptedSender};
+use crate::world::{HexSecrets, JumpingClock, ScriptedSender, ThreeEvents};
 
 pub(crate) const DEFINITIONS: &str = "/spaces/default/webhook_definitions";
 
@@ -37,7 +42,8 @@ pub(crate) struct Instance {
     pub(crate) sources: Arc<MemoryStore>,
     pub(crate) clock: Arc<JumpingClock>,
     pub(crate) sender: Arc<ScriptedSender>,
-    pub(crate) published: Arc<Published>,
+    pub(crate) queue: MemoryQueue,
+    pub(crate) bodies: Arc<MemoryLog>,
     /// Rules the instance.
     pub(crate) admin: String,
     drawn: AtomicU64,
@@ -60,27 +66,39 @@ impl Instance {
         let store = Arc::new(Store::default());
         let clock = Arc::new(JumpingClock::at("2026-01-01T12:00:00Z"));
         let sender = Arc::new(ScriptedSender::default());
-        let published = Arc::new(Published::default());
-        let sources = Arc::new(MemoryStore::new());
+        let bodies = Arc::new(MemoryLog::new());
+        let queue = MemoryQueue::new(clock.clone());
+        let sources = Arc::clone(&store.memory);
         let deps = Deps {
             registry: store.clone(),
             log: store.clone(),
-            bodies: store.clone(),
-            tokens: store.clone(),
-            spaces: store.clone(),
+            bodies: bodies.clone(),
+            tokens: sources.clone(),
+            spaces: sources.clone(),
             sources: sources.clone(),
             secrets: Arc::new(HexSecrets),
             sender: sender.clone(),
-            deliver: published.clone(),
-            depths: published.clone(),
+            deliver: Arc::new(queue.clone()),
+            depths: Arc::new(ThreeEvents),
             clock: clock.clone(),
-            random: Arc::new(CountingRandom::default()),
+            random: Arc::new(SeededRandom::new(1)),
         };
         let control = Arc::new(Control::new(Settings { plain_http, webhooks_per_space: 5 }, deps));
         let admin = control.bootstrap().await.expect("a first start").expect("a token").reveal().to_owned();
         let shutdown = Shutdown::new();
         let router = postrider_api::router(control, shutdown.clone());
-        Self { router, shutdown, store, sources, clock, sender, published, admin, drawn: AtomicU64::new(1) }
+        Self {
+            router,
+            shutdown,
+            store,
+            sources,
+            clock,
+            sender,
+            queue,
+            bodies,
+            admin,
+            drawn: AtomicU64::new(1),
+        }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
@@ -227,6 +245,11 @@ impl Instance {
             webhook_version: 0,
         });
         id
+    }
+
+    /// Every delivery that was published, lane by lane.
+    pub(crate) fn published(&self) -> Vec<Outgoing<DeliverMessage>> {
+        Lane::ALL.into_iter().flat_map(|lane| self.queue.outgoing(Queue::Deliver(lane))).collect()
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -1,29 +1,23 @@
-//! What is stored, in memory: webhooks, tokens, spaces, and the log.
+//! What is stored, in memory: webhooks that can be lost in a race or be away, and a log that tests fill row by row.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use postrider_domain::call::CallRecord;
 use postrider_domain::delivery::{DeliveryRef, DeliveryState};
-use postrider_domain::event::{BodyRef, Content};
-use postrider_domain::id::{CallId, EventId, SpaceId, TokenId, WebhookId};
-use postrider_domain::timestamp::{Day, Timestamp};
-use postrider_domain::token::Token;
+use postrider_domain::id::{CallId, EventId, SpaceId, WebhookId};
+use postrider_domain::timestamp::Timestamp;
 use postrider_domain::webhook::Webhook;
-use postrider_ports::access::{Space, Spaces, Tokens};
-use postrider_ports::bodies::Bodies;
 use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::log::{Cursor, DeliveryRow, EventRow, LogQuery, LogRead, Page, StateCounts};
 use postrider_ports::registry::{Registry, Written};
+use postrider_testkit::store::MemoryStore;
 
 #[derive(Default)]
 pub(crate) struct Store {
-    pub(crate) webhooks: Mutex<Vec<Webhook>>,
-    pub(crate) tokens: Mutex<Vec<Token>>,
-    pub(crate) spaces: Mutex<Vec<Space>>,
+    pub(crate) memory: Arc<MemoryStore>,
     pub(crate) events: Mutex<Vec<EventRow>>,
     pub(crate) calls: Mutex<Vec<CallRecord>>,
-    pub(crate) bodies: Mutex<Vec<Content>>,
     /// So many changes lose against somebody else's.
     pub(crate) races: Mutex<u32>,
     /// Everything fails as if the server were away.
@@ -37,113 +31,40 @@ impl Store {
         }
         Ok(())
     }
+
+    fn loses_a_race(&self) -> bool {
+        let mut races = self.races.lock().expect("lock");
+        let loses = *races > 0;
+        *races = races.saturating_sub(1);
+        loses
+    }
 }
 
 #[async_trait]
 impl Registry for Store {
     async fn create(&self, webhook: &Webhook) -> PortResult<()> {
-        let mut all = self.webhooks.lock().expect("lock");
-        if all.iter().any(|one| one.space == webhook.space && one.id == webhook.id) {
-            return Err(PortError::conflict("taken"));
-        }
-        all.push(webhook.clone());
-        Ok(())
+        self.memory.create(webhook).await
     }
 
     async fn update(&self, webhook: &Webhook, expected: u64) -> PortResult<Written> {
-        let mut all = self.webhooks.lock().expect("lock");
-        let found = all.iter_mut().find(|one| one.space == webhook.space && one.id == webhook.id);
-        let mut races = self.races.lock().expect("lock");
-        if *races > 0 {
-            *races -= 1;
+        if self.loses_a_race() {
             return Ok(Written::VersionMismatch { current: expected + 1 });
         }
-        Ok(match found {
-            None => Written::Missing,
-            Some(one) if one.version != expected => Written::VersionMismatch { current: one.version },
-            Some(one) => {
-                *one = webhook.clone();
-                Written::Done(Box::new(webhook.clone()))
-            }
-        })
+        self.memory.update(webhook, expected).await
     }
 
     async fn delete(&self, space: &SpaceId, id: &WebhookId, expected: Option<u64>) -> PortResult<Written> {
-        let mut all = self.webhooks.lock().expect("lock");
-        let Some(at) = all.iter().position(|one| one.space == *space && one.id == *id) else {
-            return Ok(Written::Missing);
-        };
-        let current = all[at].version;
-        if expected.is_some_and(|expected| expected != current) {
-            return Ok(Written::VersionMismatch { current });
-        }
-        Ok(Written::Done(Box::new(all.remove(at))))
+        self.memory.delete(space, id, expected).await
     }
 
     async fn get(&self, space: &SpaceId, id: &WebhookId) -> PortResult<Option<Webhook>> {
         self.here()?;
-        let all = self.webhooks.lock().expect("lock");
-        Ok(all.iter().find(|one| one.space == *space && one.id == *id).cloned())
+        self.memory.get(space, id).await
     }
 
     async fn list(&self, space: &SpaceId, skip: usize, limit: usize) -> PortResult<(Vec<Webhook>, usize)> {
         self.here()?;
-        let all = self.webhooks.lock().expect("lock");
-        let own: Vec<_> = all.iter().rev().filter(|one| one.space == *space).cloned().collect();
-        let total = own.len();
-        Ok((own.into_iter().skip(skip).take(limit).collect(), total))
-    }
-}
-
-#[async_trait]
-impl Tokens for Store {
-    async fn find(&self, sha256: &[u8; 32]) -> PortResult<Option<Token>> {
-        Ok(self.tokens.lock().expect("lock").iter().find(|token| token.sha256 == *sha256).cloned())
-    }
-
-    async fn insert(&self, token: &Token) -> PortResult<()> {
-        self.tokens.lock().expect("lock").push(token.clone());
-        Ok(())
-    }
-
-    async fn list(&self) -> PortResult<Vec<Token>> {
-        Ok(self.tokens.lock().expect("lock").clone())
-    }
-
-    async fn revoke(&self, id: &TokenId, at: Timestamp) -> PortResult<bool> {
-        let mut all = self.tokens.lock().expect("lock");
-        let found = all.iter_mut().find(|token| token.id == *id);
-        Ok(found.map(|token| token.revoked_at = Some(at)).is_some())
-    }
-}
-
-#[async_trait]
-impl Spaces for Store {
-    async fn space(&self, id: &SpaceId) -> PortResult<Option<Space>> {
-        Ok(self.spaces.lock().expect("lock").iter().find(|space| space.id == *id).cloned())
-    }
-
-    async fn spaces(&self) -> PortResult<Vec<Space>> {
-        Ok(self.spaces.lock().expect("lock").clone())
-    }
-
-    async fn put_space(&self, space: &Space) -> PortResult<()> {
-        let mut all = self.spaces.lock().expect("lock");
-        all.retain(|one| one.id != space.id);
-        all.push(space.clone());
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Bodies for Store {
-    async fn put(&self, day: Day, content: &Content) -> PortResult<BodyRef> {
-        self.bodies.lock().expect("lock").push(content.clone());
-        Ok(BodyRef { day, sha256: [0; 32], length: u32::try_from(content.size()).expect("small") })
-    }
-
-    async fn get(&self, _: &BodyRef) -> PortResult<Content> {
-        Err(PortError::permanent("gone"))
+        Registry::list(&*self.memory, space, skip, limit).await
     }
 }
 

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request};
+use postrider_ports::access::Tokens;
 use serde_json::json;
 
 use crate::harness::{DEFINITIONS, Instance};
@@ -40,7 +41,7 @@ async fn a_token_is_shown_once_and_stored_as_a_hash() {
     assert_eq!(listed.body["total"], 2);
     assert!(!listed.text.contains(token));
     assert_eq!(listed.body["items"][1]["expiresAt"], "2026-02-01T00:00:00.000Z");
-    let stored = format!("{:?}", instance.store.tokens.lock().expect("lock"));
+    let stored = format!("{:?}", Tokens::list(&*instance.sources).await.expect("the tokens"));
     assert!(!stored.contains(token));
 }
 

@@ -2,17 +2,17 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use postrider_domain::call::{RecordedResponse, Timings};
-use postrider_domain::message::{DeliverMessage, Queue};
+use postrider_domain::message::Queue;
 use postrider_domain::secret::Sealed;
 use postrider_domain::timestamp::Timestamp;
-use postrider_ports::clock::{Clock, Random};
+use postrider_ports::clock::Clock;
 use postrider_ports::error::{PortError, PortResult};
-use postrider_ports::queue::{Depth, Depths, Outgoing, Publish};
+use postrider_ports::queue::{Depth, Depths};
 use postrider_ports::secrets::{Place, Secrets};
 use postrider_ports::sender::{Request, Sender, Sent};
 
@@ -41,19 +41,6 @@ impl Clock for JumpingClock {
 
     fn monotonic(&self) -> Duration {
         Duration::ZERO
-    }
-}
-
-/// Never the same twice, always the same from the start.
-#[derive(Default)]
-pub(crate) struct CountingRandom(AtomicU64);
-
-impl Random for CountingRandom {
-    fn fill(&self, bytes: &mut [u8]) {
-        let n = self.0.fetch_add(1, Ordering::SeqCst).to_be_bytes();
-        for (at, byte) in bytes.iter_mut().enumerate() {
-            *byte = n[7 - at % 8].wrapping_mul(31).wrapping_add(u8::try_from(at % 251).expect("small"));
-        }
     }
 }
 
@@ -98,28 +85,11 @@ pub(crate) fn answer(status: u16, body: &'static [u8]) -> Sent {
     }
 }
 
-/// Remembers what was published; fails as often as it is told to.
-#[derive(Default)]
-pub(crate) struct Published {
-    pub(crate) messages: Mutex<Vec<Outgoing<DeliverMessage>>>,
-    pub(crate) failures: AtomicU64,
-}
+/// Three events wait, and nothing else.
+pub(crate) struct ThreeEvents;
 
 #[async_trait]
-impl Publish<DeliverMessage> for Published {
-    async fn publish(&self, batch: Vec<Outgoing<DeliverMessage>>) -> PortResult<()> {
-        let left = self.failures.load(Ordering::SeqCst);
-        if left > 0 {
-            self.failures.store(left - 1, Ordering::SeqCst);
-            return Err(PortError::transient("the queue is away"));
-        }
-        self.messages.lock().expect("lock").extend(batch);
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Depths for Published {
+impl Depths for ThreeEvents {
     async fn depth(&self, queue: Queue) -> PortResult<Depth> {
         let ready = if queue == Queue::Events { 3 } else { 0 };
         Ok(Depth { ready, ..Depth::default() })
