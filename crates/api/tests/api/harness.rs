@@ -26,12 +26,13 @@ use postrider_runtime::shutdown::Shutdown;
 use postrider_testkit::SeededRandom;
 use postrider_testkit::log::MemoryLog;
 use postrider_testkit::queue::MemoryQueue;
+use postrider_testkit::sender::ScriptedSender;
 use postrider_testkit::store::MemoryStore;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::store::Store;
-use crate::world::{HexSecrets, JumpingClock, ScriptedSender, ThreeEvents};
+use crate::world::{HexSecrets, JumpingClock, ThreeEvents};
 
 pub(crate) const DEFINITIONS: &str = "/spaces/default/webhook_definitions";
 

@@ -44,7 +44,7 @@ async fn no_answer_ever_shows_a_secret_that_was_given() {
         assert!(!answer.text.contains("v1."), "not even sealed: {}", answer.text);
     }
     // The test itself did use them.
-    let sent = instance.sender.sent.lock().expect("lock");
+    let sent = instance.sender.sent();
     assert!(sent[0].headers.iter().any(|(_, value)| value == PLANTED[0]));
 }
 
@@ -58,7 +58,7 @@ async fn secrets_that_are_not_given_again_stay() {
     assert_eq!(again.status, 200, "{}", again.text);
     assert!(again.body["signing"]["secret"].is_null(), "nothing new was drawn");
     instance.post(&format!("{one}/test"), &json!({})).await;
-    let sent = instance.sender.sent.lock().expect("lock").clone();
+    let sent = instance.sender.sent();
     let values: Vec<&str> = sent[0].headers.iter().map(|(_, value)| value.as_str()).collect();
     assert!(values.contains(&PLANTED[0]));
     // user:planted-password
@@ -108,7 +108,7 @@ async fn rotation_lets_the_old_secret_sign_until_the_overlap_is_over() {
     assert_eq!(secrets[1]["expiresAt"], "2026-01-01T13:00:00.000Z");
     let signatures = async || {
         instance.post(&format!("{one}/test"), &json!({})).await;
-        let sent = instance.sender.sent.lock().expect("lock");
+        let sent = instance.sender.sent();
         let headers = &sent.last().expect("a request").headers;
         let found = headers.iter().find(|(name, _)| name == "webhook-signature");
         found.map(|(_, value)| value.split(' ').count()).unwrap_or_default()

@@ -1,10 +1,8 @@
 //! Making, showing, changing, deleting webhooks; switching them; testing them.
 
 use axum::http::{Method, Request};
-use postrider_domain::call::Timings;
 use postrider_domain::outcome::FailureKind;
 use postrider_domain::webhook::PlainHttp;
-use postrider_ports::sender::Sent;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, DEFINITIONS, Instance};
@@ -211,6 +209,7 @@ async fn a_test_call_goes_out_at_once_signed_and_is_shown_masked() {
     let body = json!({"name": "n", "url": "https://example.com/hook", "topics": ["Asset.*"], "active": false,
         "dialect": "standard-webhooks", "headers": [{"key": "X-Key", "value": "s3cret-value", "secret": true}]});
     instance.put(&one("w"), &body).await;
+    instance.sender.script("https://example.com/hook", [Ok(answer(200, b"fine"))]);
     let tested = instance.post(&format!("{}/test", one("w")), &json!({})).await;
     assert_eq!(tested.status, 200, "{}", tested.text);
     assert_eq!(tested.body["statusCode"], 200);
@@ -218,7 +217,7 @@ async fn a_test_call_goes_out_at_once_signed_and_is_shown_masked() {
     assert_eq!(tested.body["request"]["headers"]["X-Key"], "•••");
     assert_eq!(tested.body["event"]["resource"]["title"], "Test event from Postrider");
     assert_eq!(tested.body["state"], "delivered");
-    let sent = instance.sender.sent.lock().expect("lock");
+    let sent = instance.sender.sent();
     let header = |name: &str| {
         let found = sent[0].headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.clone()).unwrap_or_default()
@@ -236,8 +235,7 @@ async fn a_test_call_that_fails_says_how() {
         kind: FailureKind::AddressBlocked,
         message: "10.0.0.1 is private".into(),
     };
-    let blocked = Sent { result: Err(failure), timings: Timings::default() };
-    instance.sender.script.lock().expect("lock").extend([blocked, answer(500, b"broken")]);
+    instance.sender.script("https://example.com/hook", [Err(failure), Ok(answer(500, b"broken"))]);
     let tested = instance.post(&format!("{}/test", one("w")), &json!({})).await;
     assert_eq!(tested.body["failure"], json!({"kind": "address_blocked", "message": "10.0.0.1 is private"}));
     assert_eq!((&tested.body["response"], &tested.body["statusCode"]), (&Value::Null, &Value::Null));

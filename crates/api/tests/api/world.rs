@@ -1,12 +1,10 @@
 //! Everything around management that is no store: time, chance, keys, the outside, the queues.
 
-use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use postrider_domain::call::{RecordedResponse, Timings};
+use postrider_domain::call::RecordedResponse;
 use postrider_domain::message::Queue;
 use postrider_domain::secret::Sealed;
 use postrider_domain::timestamp::Timestamp;
@@ -14,7 +12,6 @@ use postrider_ports::clock::Clock;
 use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::queue::{Depth, Depths};
 use postrider_ports::secrets::{Place, Secrets};
-use postrider_ports::sender::{Request, Sender, Sent};
 
 /// Stands still until somebody sleeps; whoever sleeps wakes at once, at the instant asked for.
 pub(crate) struct JumpingClock(AtomicI64);
@@ -62,27 +59,9 @@ impl Secrets for HexSecrets {
     }
 }
 
-/// Answers what was scripted, else 200; remembers what was sent.
-#[derive(Default)]
-pub(crate) struct ScriptedSender {
-    pub(crate) sent: Mutex<Vec<Request>>,
-    pub(crate) script: Mutex<VecDeque<Sent>>,
-}
-
-#[async_trait]
-impl Sender for ScriptedSender {
-    async fn send(&self, request: Request) -> Sent {
-        self.sent.lock().expect("lock").push(request);
-        let scripted = self.script.lock().expect("lock").pop_front();
-        scripted.unwrap_or_else(|| answer(200, b"fine"))
-    }
-}
-
-pub(crate) fn answer(status: u16, body: &'static [u8]) -> Sent {
-    Sent {
-        result: Ok(RecordedResponse { status, headers: Vec::new(), body: body.into(), truncated: false }),
-        timings: Timings { total: Duration::from_millis(12), ..Timings::default() },
-    }
+/// An answer with a body.
+pub(crate) fn answer(status: u16, body: &'static [u8]) -> RecordedResponse {
+    RecordedResponse { status, headers: Vec::new(), body: body.into(), truncated: false }
 }
 
 /// Three events wait, and nothing else.
