@@ -1,0 +1,57 @@
+//! The handle on the database.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use postrider_domain::timestamp::Day;
+use postrider_ports::clock::Clock;
+use postrider_ports::error::PortResult;
+use sqlx::postgres::PgPool;
+use sqlx::{Postgres, Transaction};
+use tokio::sync::Notify;
+
+use crate::fault::fail;
+use crate::settings::Place;
+
+/// The store and the log. Clones share one pool.
+#[derive(Clone)]
+pub struct Database {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) pool: PgPool,
+    pub(crate) place: Place,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Wakes whoever waits for a hint.
+    pub(crate) changed: Notify,
+    /// Days whose partitions are known to exist; bounded by the days that get one.
+    pub(crate) days: Mutex<BTreeSet<Day>>,
+}
+
+impl Database {
+    /// Where it is, for messages.
+    pub fn place(&self) -> &Place {
+        &self.shared.place
+    }
+
+    /// Closes every connection once it is idle; from then on everything fails. The driver ends.
+    pub async fn close(&self) {
+        self.shared.pool.close().await;
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.shared.pool
+    }
+
+    pub(crate) async fn begin(&self, what: &str) -> PortResult<Transaction<'static, Postgres>> {
+        self.shared.pool.begin().await.map_err(fail(what))
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("place", &self.shared.place).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,8 @@
+//! What people set up: spaces and tokens (`access.rs`), sources (`sources.rs`), webhooks (`registry.rs`) as dispatchers see
+//! them (`subscriptions.rs`), and bodies too large to travel (`bodies.rs`).
+
+mod access;
+mod bodies;
+mod registry;
+mod sources;
+mod subscriptions;
