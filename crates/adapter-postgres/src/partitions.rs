@@ -47,9 +47,11 @@ impl Database {
         for day in (from..=to).map(Day) {
             let what = "make the partitions of a day";
             let mut making = self.begin(what).await?;
-            take_turns(&mut making).await.map_err(fail(what))?;
+            // Whatever is in the way, a lock or a row that came to the default partition just now, is gone the next time.
+            let later = |error: sqlx::Error| PortError::transient(format!("could not {what}")).because(error);
+            take_turns(&mut making).await.map_err(later)?;
             for table in TABLES {
-                make_one(&mut making, table, day).await.map_err(fail(what))?;
+                make_one(&mut making, table, day).await.map_err(later)?;
             }
             making.commit().await.map_err(fail(what))?;
             self.shared.learn(day)?;
