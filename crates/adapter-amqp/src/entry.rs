@@ -89,7 +89,7 @@ impl Entry {
     }
 
     /// Gives it back to the broker.
-    pub(crate) async fn give_back(self, line: &Line) -> PortResult<()> {
+    pub(crate) async fn give_back(&self, line: &Line) -> PortResult<()> {
         if self.must_not_count() {
             line.session()?.send(&[self.again(line.source.name())]).await?;
             return self.acknowledge(line).await;
@@ -98,7 +98,7 @@ impl Entry {
         line.settled(self.acker.nack(options).await)
     }
 
-    async fn acknowledge(self, line: &Line) -> PortResult<()> {
+    async fn acknowledge(&self, line: &Line) -> PortResult<()> {
         line.settled(self.acker.ack(BasicAckOptions::default()).await)
     }
 }

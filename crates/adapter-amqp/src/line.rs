@@ -33,6 +33,9 @@ const WITHOUT_QUESTIONS: u32 = 60;
 /// How long the last messages of a cancelled subscription may take.
 const DRAIN: Duration = Duration::from_secs(5);
 
+/// Until what could not be put off is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Where messages come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -191,11 +194,14 @@ impl Line {
             }
             let picked = self.pick(max);
             let put_off = picked.early.into_iter().map(|(hold, rest)| hold.put_off(rest));
-            if futures::future::try_join_all(put_off).await.is_err() {
-                return Err(Lost);
-            }
+            let put_off = futures::future::try_join_all(put_off).await;
             if !picked.due.is_empty() {
                 return Ok(picked.due);
+            }
+            if put_off.is_err() {
+                // The broker takes no messages now. (A session that has ended ends this wait too.)
+                tokio::time::sleep(PAUSE).await;
+                continue;
             }
             tokio::select! {
                 delivery = consumer.next() => self.arrived(delivery)?,
@@ -316,10 +322,10 @@ impl Line {
                 return;
             }
         }
-        let all = std::mem::take(&mut *self.lock());
-        for entry in all.into_values() {
-            if let Err(error) = entry.give_back(self).await {
-                self.fail(&format!("could not give messages back: {error}"));
+        while let Some((_, entry)) = { self.lock().pop_first() } {
+            if entry.give_back(self).await.is_err() {
+                // Tried again at the next look, unless the session has ended.
+                self.put_back(entry);
                 return;
             }
         }

@@ -138,22 +138,15 @@ impl Session {
     /// Returns once all are stored.
     pub(crate) async fn send(&self, parcels: &[Parcel]) -> PortResult<()> {
         for part in parcels.chunks(PART) {
-            if let Some(why) = self.blocked() {
-                return Err(PortError::transient(format!("the broker takes no messages now: {why}")));
-            }
             let sent = tokio::select! {
-                sent = tokio::time::timeout(CONFIRM, self.publisher.send_part(part)) => sent,
-                why = self.until_broken() => Ok(Err(Failure::broken(why))),
+                biased;
+                () = self.until_blocked() => Err(self.takes_none()),
+                why = self.until_broken() => Err(Failure::broken(why)),
+                sent = tokio::time::timeout(CONFIRM, self.publisher.send_part(part)) => sent.unwrap_or_else(|_| {
+                    Err(Failure::broken(format!("no confirm within {} s", CONFIRM.as_secs())))
+                }),
             };
-            let failure = match sent {
-                Ok(Ok(())) => continue,
-                Ok(Err(failure)) => failure,
-                // A broker that is short of memory stops reading; that is no fault of the connection.
-                Err(_) if self.blocked().is_some() => {
-                    Failure { what: "the broker takes no messages now".to_owned(), broken: false }
-                }
-                Err(_) => Failure::broken(format!("no confirm within {} s", CONFIRM.as_secs())),
-            };
+            let Err(failure) = sent else { continue };
             if failure.broken {
                 self.fail(&failure.what);
             }
@@ -163,6 +156,13 @@ impl Session {
             )));
         }
         Ok(())
+    }
+
+    /// A broker that is short of memory or disk stops reading; that is no fault of the connection. What was on its way
+    /// may still be stored later.
+    fn takes_none(&self) -> Failure {
+        let what = format!("it takes no messages now ({})", self.blocked().unwrap_or_default());
+        Failure { what, broken: false }
     }
 }
 

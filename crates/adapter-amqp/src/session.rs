@@ -1,7 +1,7 @@
 //! What lives as long as two connections do: one publishes, one consumes. With a single one, a broker that is short of
 //! memory and stops reading publishes would stop reading acknowledgements too.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use futures::{Stream, StreamExt};
 use lapin::options::BasicQosOptions;
@@ -28,7 +28,7 @@ pub(crate) struct Session {
     /// The first reason why it is of no use any more.
     broken: watch::Sender<Option<String>>,
     /// Why the broker takes no publishes now.
-    blocked: Mutex<Option<String>>,
+    blocked: watch::Sender<Option<String>>,
 }
 
 impl Session {
@@ -50,7 +50,7 @@ impl Session {
             questions: tokio::sync::Mutex::default(),
             parked: tokio::sync::Mutex::default(),
             broken: watch::Sender::new(None),
-            blocked: Mutex::default(),
+            blocked: watch::Sender::new(None),
         })
     }
 
@@ -87,16 +87,18 @@ impl Session {
 
     /// Why the broker takes no publishes now.
     pub(crate) fn blocked(&self) -> Option<String> {
-        self.lock_blocked().clone()
+        self.blocked.borrow().clone()
+    }
+
+    /// Returns once the broker takes none.
+    pub(crate) async fn until_blocked(&self) {
+        // `self` holds the sender, so waiting cannot fail.
+        drop(self.blocked.subscribe().wait_for(Option::is_some).await);
     }
 
     /// Notes that the broker takes none, or takes them again.
     pub(crate) fn set_blocked(&self, why: Option<String>) {
-        *self.lock_blocked() = why;
-    }
-
-    fn lock_blocked(&self) -> MutexGuard<'_, Option<String>> {
-        self.blocked.lock().unwrap_or_else(PoisonError::into_inner)
+        self.blocked.send_replace(why);
     }
 
     /// The line of a source, made when it is first asked for.

@@ -8,7 +8,7 @@ use postrider_adapter_amqp::{Amqp, Settings, Status, topology};
 use postrider_domain::message::{EventMessage, Queue};
 use postrider_ports::clock::Clock;
 use postrider_ports::inbox::{Inbox, Inboxes};
-use postrider_ports::queue::{Consume, Consumers, Outgoing, Parked, Publish};
+use postrider_ports::queue::{Consume, Consumers, Depth, Depths, Outgoing, Parked, Publish};
 use postrider_testkit::builders::{event, outgoing};
 use postrider_testkit::servers::rabbitmq::{self, Broker};
 use postrider_testkit::{RealClock, SeededRandom};
@@ -117,6 +117,32 @@ async fn a_broker_that_stops_and_returns_is_used_again_within_three_seconds() {
 }
 
 #[tokio::test]
+async fn a_broker_without_memory_takes_no_publishes_and_still_takes_acknowledgements() {
+    let broker = Broker::start().await.expect("a broker");
+    let amqp = start(&broker.url());
+    let mut status = amqp.status();
+    becomes(&mut status, |status| *status == Status::Ready).await;
+    for number in 0..10 {
+        publish(&amqp, &format!("e{number}")).await;
+    }
+    broker.set_memory_alarm(true).await.expect("the alarm is raised");
+    // The broker blocks a connection once it publishes; whether this one is stored shows after the alarm.
+    drop(Publish::<EventMessage>::publish(&amqp, vec![message("blocked", false)]).await);
+    becomes(&mut status, |status| matches!(status, Status::Away(why) if why.contains("takes no messages")))
+        .await;
+    let refused = Publish::<EventMessage>::publish(&amqp, vec![message("blocked", true)]).await;
+    assert!(refused.expect_err("it is refused at once").is_transient());
+    let seen = tokio::time::timeout(PATIENCE, receive_all(&amqp, 10)).await.expect("consuming goes on");
+    assert_eq!(seen.len(), 10);
+    assert_eq!(amqp.depth(Queue::Events).await.expect("asked"), Depth::default());
+    broker.set_memory_alarm(false).await.expect("the alarm is over");
+    becomes(&mut status, |status| *status == Status::Ready).await;
+    publish(&amqp, "after").await;
+    amqp.close().await;
+    broker.end().await;
+}
+
+#[tokio::test]
 async fn a_process_that_starts_before_its_broker_says_so_and_waits() {
     let mut broker = Broker::start().await.expect("a broker");
     broker.stop().await;
@@ -215,6 +241,26 @@ async fn what_kills_its_consumers_is_parked_by_the_broker_and_listed() {
     assert_eq!(parked[0].queue, "events");
     assert!(amqp.redrive(parked[0].id).await.expect("redriven"));
     assert_eq!(receive_all(&amqp, 1).await.into_iter().collect::<Vec<_>>(), ["poison"]);
+    amqp.close().await;
+}
+
+#[tokio::test]
+async fn a_message_of_a_newer_version_outlives_more_restarts_than_the_delivery_limit() {
+    let url = rabbitmq::vhost().await;
+    let amqp = start(&url);
+    amqp.park("events", "injected", b"{\"v\":7}").await.expect("parked");
+    let id = amqp.list(None, 1).await.expect("listed")[0].id;
+    assert!(amqp.redrive(id).await.expect("redriven"));
+    amqp.close().await;
+    for _ in 0..=topology::DELIVERY_LIMIT {
+        let amqp = start(&url);
+        let mut consumer: Box<dyn Consume<EventMessage>> = amqp.consumer(Queue::Events);
+        let error = consumer.receive(1).await.err().expect("an old release stops at it").to_string();
+        assert!(error.contains("wire version 7"), "{error}");
+        amqp.close().await;
+    }
+    let amqp = start(&url);
+    assert!(amqp.list(None, 10).await.expect("listed").is_empty(), "it is never parked");
     amqp.close().await;
 }
 

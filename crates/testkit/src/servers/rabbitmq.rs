@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::process::Command;
 
 use super::process::{Process, bound};
 use super::{AMQP, AMQP_MANAGEMENT, LOOK, free_port, newest, shared, until_ready};
@@ -84,15 +86,8 @@ impl Broker {
     pub async fn start_again(&mut self) -> io::Result<()> {
         let folder = self.folder.path();
         let file = |name: &str| folder.join(name);
-        // The wrapper in /usr/sbin would change user and directory.
-        let program =
-            newest("/usr/lib/rabbitmq/lib", "rabbitmq_server-", "sbin/rabbitmq-server", "rabbitmq-server")?;
-        let mut command = bound(program);
+        let mut command = self.at_node(bound(program("rabbitmq-server")?));
         command
-            .env("HOME", folder)
-            .env("ERL_EPMD_PORT", self.epmd_port.to_string())
-            .env("ERL_EPMD_ADDRESS", "127.0.0.1")
-            .env("RABBITMQ_NODENAME", format!("postrider-{}@localhost", self.amqp))
             .env("RABBITMQ_NODE_PORT", self.amqp.to_string())
             .env("RABBITMQ_DIST_PORT", self.distribution.to_string())
             .env("RABBITMQ_MNESIA_BASE", file("data"))
@@ -113,6 +108,28 @@ impl Broker {
         .await?;
         self.node = Some(node);
         Ok(())
+    }
+
+    /// Lets the broker believe that it has no memory left, or enough again. Without memory it takes no publishes.
+    pub async fn set_memory_alarm(&self, on: bool) -> io::Result<()> {
+        let mut command = self.at_node(Command::new(program("rabbitmqctl")?));
+        // The share of the machine's memory that it may use.
+        command.args(["set_vm_memory_high_watermark", if on { "0" } else { "0.4" }]);
+        let output = command.output().await?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(io::Error::other(format!("rabbitmqctl: {}", String::from_utf8_lossy(&output.stderr))))
+    }
+
+    /// The command with what names this node.
+    fn at_node(&self, mut command: Command) -> Command {
+        command
+            .env("HOME", self.folder.path())
+            .env("ERL_EPMD_PORT", self.epmd_port.to_string())
+            .env("ERL_EPMD_ADDRESS", "127.0.0.1")
+            .env("RABBITMQ_NODENAME", format!("postrider-{}@localhost", self.amqp));
+        command
     }
 
     /// Stops the broker as an operator does; its storage stays.
@@ -144,6 +161,11 @@ impl Broker {
     pub fn management(&self) -> &Management {
         &self.management
     }
+}
+
+/// One of RabbitMQ's programs. Those in /usr/sbin are wrappers that change user and directory.
+fn program(name: &str) -> io::Result<PathBuf> {
+    newest("/usr/lib/rabbitmq/lib", "rabbitmq_server-", &format!("sbin/{name}"), "rabbitmq-server")
 }
 
 impl Management {
