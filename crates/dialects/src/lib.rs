@@ -6,7 +6,7 @@
 //! - [`standard_webhooks`]: the Standard Webhooks specification, out.
 //! - [`cometcms`]: CometCMS, in and out.
 //! - [`cloudevents`]: CloudEvents 1.0, in.
-//! - [`dialect`]: what every dialect can do; [`topics`]: topics in the words of each CMS.
+//! - [`mod@dialect`]: what every dialect can do; [`topics`]: topics in the words of each CMS.
 //! - [`request`]: what all outgoing requests share; [`mask`]: what of them may be recorded.
 //! - [`received`]: what a source takes in, and how it proves that it is genuine.
 //! - [`read_error`]: why a payload was refused.
