@@ -1,6 +1,7 @@
 //! The project's own tasks: `cargo xtask <task>`. Without a task it lists them.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "tasks speak to the terminal")]
 
+mod bench;
 mod counts;
 mod stage;
 mod test;
@@ -12,7 +13,8 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask test           everything a change must pass; ends with the line `N passed, N failed`
 cargo xtask test --full    the same, the tests that take long, and the security advisories (needs github.com)
-cargo xtask advisories     only the security advisories of all dependencies (needs the same)";
+cargo xtask advisories     only the security advisories of all dependencies (needs the same)
+cargo xtask bench          how long `serve` takes to be ready and the demo to run, measured";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(root(), false),
         ["test", "--full"] => test::run(root(), true),
         ["advisories"] => test::advisories(root()),
+        ["bench"] => bench::run(root()),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
