@@ -15,7 +15,7 @@ fn edit(id: usize, document: &str) -> Value {
 async fn a_burst_of_edits_is_one_call_with_the_last_state() {
     let (system, target) = (System::start(&[]).await, Target::willing().await);
     let mut hook = webhook(&target.url("/"), &["Entry.auto_save"]);
-    hook["coalesce"] = json!({ "window": 2, "key": "resource" });
+    hook["coalesce"] = json!({ "window": 5, "key": "resource" });
     system.webhook(&hook).await;
     let burst = (1..=40).map(|n| edit(n, "one")).chain((1..=40).map(|n| edit(n, "two"))).collect::<Vec<_>>();
     system.accept(&json!(burst)).await;
@@ -34,7 +34,7 @@ async fn a_burst_of_edits_is_one_call_with_the_last_state() {
 async fn a_lone_edit_is_one_call_and_survives_a_restart_inside_its_window() {
     let (mut system, target) = (System::start(&[]).await, Target::willing().await);
     let mut hook = webhook(&target.url("/"), &["Entry.auto_save"]);
-    hook["coalesce"] = json!({ "window": 3, "key": "resource" });
+    hook["coalesce"] = json!({ "window": 10, "key": "resource" });
     system.webhook(&hook).await;
     system.accept(&edit(1, "one")).await;
     system.until("it waits", |balance| balance.of("pending") == 1).await;

@@ -12,7 +12,7 @@ use tokio::process::{Child, ChildStdout};
 use tokio::time::timeout;
 
 /// How long a story waits for what must come. Generous: it only passes when something is broken.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A folder, and the process that works on it.
 pub(crate) struct System {
