@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
 use crate::connection::Settings;
+use crate::costs::Costs;
 use crate::line::Source;
 use crate::session::Session;
 
@@ -58,6 +59,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
+    pub(crate) costs: Arc<Costs>,
     pub(crate) last_parked: std::sync::atomic::AtomicI64,
     session: watch::Sender<Option<Arc<Session>>>,
     status: watch::Sender<Status>,
@@ -82,6 +84,7 @@ impl Amqp {
             settings,
             clock,
             random,
+            costs: Arc::default(),
             last_parked: std::sync::atomic::AtomicI64::new(0),
             session: watch::Sender::new(None),
             status: watch::Sender::new(Status::Away("starting".to_owned())),

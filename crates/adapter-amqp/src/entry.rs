@@ -22,6 +22,7 @@ pub(crate) struct Entry {
     acker: Acker,
     pub(crate) routing_key: String,
     pub(crate) content_type: Option<String>,
+    pub(crate) message_id: Option<String>,
     pub(crate) headers: FieldTable,
     pub(crate) body: Vec<u8>,
     /// How often the broker had handed it out before.
@@ -46,11 +47,17 @@ impl Entry {
     pub(crate) fn new(delivery: Delivery) -> Self {
         let properties = delivery.properties;
         let headers = properties.headers().clone().unwrap_or_default();
+        // What we published again for its queue says in headers what it was published with at first.
+        let first_key = headers::text(&headers, headers::ROUTING_KEY);
+        let first_key = first_key.filter(|_| delivery.exchange.as_str().is_empty());
+        let content_type = properties.content_type().as_ref().map(|kind| kind.as_str().to_owned());
+        let message_id = properties.message_id().as_ref().map(|id| id.as_str().to_owned());
         Self {
             tag: delivery.delivery_tag,
             acker: delivery.acker,
-            routing_key: delivery.routing_key.as_str().to_owned(),
-            content_type: properties.content_type().as_ref().map(|kind| kind.as_str().to_owned()),
+            routing_key: first_key.unwrap_or_else(|| delivery.routing_key.as_str().to_owned()),
+            content_type: content_type.or_else(|| headers::text(&headers, headers::CONTENT_TYPE)),
+            message_id: message_id.or_else(|| headers::text(&headers, headers::MESSAGE_ID)),
             before: headers::delivery_count(&headers, delivery.redelivered),
             headers,
             body: delivery.data,
@@ -85,7 +92,22 @@ impl Entry {
     fn again(&self, queue: &str) -> Parcel {
         let mut headers = headers::copied(&self.headers);
         headers::set_suspect(&mut headers);
+        self.set_origin(&mut headers);
         Parcel::to(queue, headers, self.body.clone())
+    }
+
+    /// Notes what it was published with, which is not in its headers.
+    fn set_origin(&self, headers: &mut FieldTable) {
+        let origin = [
+            (headers::ROUTING_KEY, Some(&self.routing_key)),
+            (headers::CONTENT_TYPE, self.content_type.as_ref()),
+            (headers::MESSAGE_ID, self.message_id.as_ref()),
+        ];
+        for (name, text) in origin {
+            if let Some(text) = text {
+                headers::set_text(headers, name, text);
+            }
+        }
     }
 
     /// Gives it back to the broker.
@@ -158,7 +180,7 @@ impl Hold {
         let shared = &self.line.shared;
         parked::stamp(&mut headers, shared, self.line.source.label(), reason);
         headers::set_number(&mut headers, headers::DELIVERIES, i64::from(entry.redeliveries()) + 1);
-        headers::set_text(&mut headers, headers::ROUTING_KEY, &entry.routing_key);
+        entry.set_origin(&mut headers);
         let parcel = Parcel::to(topology::PARKED, headers, entry.body.clone());
         self.replace(parcel).await
     }

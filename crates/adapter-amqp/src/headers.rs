@@ -21,8 +21,11 @@ pub(crate) const QUEUE: &str = "postrider-queue";
 pub(crate) const REASON: &str = "postrider-reason";
 /// Of a parked message: how often it had been handed out.
 pub(crate) const DELIVERIES: &str = "postrider-deliveries";
-/// Of a parked message of the inbox: what it was published with.
+/// Of an input that was parked, or published again by us: what it was published with.
 pub(crate) const ROUTING_KEY: &str = "postrider-routing-key";
+/// The same: its media type and `message-id`, which were properties.
+pub(crate) const CONTENT_TYPE: &str = "postrider-content-type";
+pub(crate) const MESSAGE_ID: &str = "postrider-message-id";
 
 /// W3C Trace Context, <https://www.w3.org/TR/trace-context/>.
 const TRACE_PARENT: &str = "traceparent";

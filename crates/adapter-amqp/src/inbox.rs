@@ -31,6 +31,7 @@ fn arrived(hold: Hold) -> Arrived {
     Arrived {
         routing_key: entry.routing_key.clone(),
         content_type: entry.content_type.clone(),
+        message_id: entry.message_id.clone(),
         headers: headers::texts(&headers::copied(&entry.headers)),
         trace: headers::trace(&entry.headers),
         body: entry.body.clone(),

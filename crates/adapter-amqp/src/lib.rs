@@ -21,6 +21,7 @@
 
 mod connection;
 mod consumer;
+mod costs;
 mod defer;
 mod depths;
 mod driver;

@@ -215,8 +215,7 @@ impl Line {
     fn arrived(&self, delivery: Option<Result<Delivery, lapin::Error>>) -> Result<(), Lost> {
         match delivery {
             Some(Ok(delivery)) => {
-                let entry = Entry::new(delivery);
-                self.lock().insert(entry.tag, entry);
+                self.add(delivery);
                 Ok(())
             }
             Some(Err(error)) => {
@@ -228,6 +227,12 @@ impl Line {
                 Err(Lost)
             }
         }
+    }
+
+    fn add(&self, delivery: Delivery) {
+        self.shared.costs.deliver();
+        let entry = Entry::new(delivery);
+        self.lock().insert(entry.tag, entry);
     }
 
     /// Takes out what is due, up to `max`, and what came more than a second early.
@@ -313,8 +318,7 @@ impl Line {
             }
             let drain = async {
                 while let Some(Ok(delivery)) = consumer.next().await {
-                    let entry = Entry::new(delivery);
-                    self.lock().insert(entry.tag, entry);
+                    self.add(delivery);
                 }
             };
             if tokio::time::timeout(DRAIN, drain).await.is_err() {

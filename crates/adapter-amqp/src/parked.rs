@@ -73,7 +73,7 @@ impl Parked for Amqp {
         let channel = session.channel(&session.parked).await?;
         let (mut list, mut bytes, mut last) = (Vec::new(), 0, None);
         while list.len() < LOOK_LIMIT
-            && let Some(delivery) = get(&channel).await?
+            && let Some(delivery) = self.get(&channel).await?
         {
             last = Some(delivery.delivery_tag);
             let message = read(&delivery);
@@ -94,7 +94,7 @@ impl Parked for Amqp {
     async fn redrive(&self, id: i64) -> PortResult<bool> {
         let session = self.shared.session().await?;
         let channel = session.channel(&session.parked).await?;
-        let (found, before) = find(&channel, id).await?;
+        let (found, before) = self.find(&channel, id).await?;
         let redriven = match &found {
             None => Ok(false),
             Some(delivery) => match again(delivery) {
@@ -116,7 +116,7 @@ impl Parked for Amqp {
     async fn discard(&self, id: i64) -> PortResult<bool> {
         let session = self.shared.session().await?;
         let channel = session.channel(&session.parked).await?;
-        let (found, before) = find(&channel, id).await?;
+        let (found, before) = self.find(&channel, id).await?;
         if let Some(delivery) = &found {
             forget(&channel, delivery).await?;
         }
@@ -125,22 +125,28 @@ impl Parked for Amqp {
     }
 }
 
-/// Takes messages out until one has this id; also the tag of the last before it.
-async fn find(channel: &Channel, id: i64) -> PortResult<(Option<Delivery>, Option<u64>)> {
-    let mut before = None;
-    for _ in 0..LOOK_LIMIT {
-        let Some(delivery) = get(channel).await? else { break };
-        if read(&delivery).id == id {
-            return Ok((Some(delivery), before));
+impl Amqp {
+    /// Takes messages out until one has this id; also the tag of the last before it.
+    async fn find(&self, channel: &Channel, id: i64) -> PortResult<(Option<Delivery>, Option<u64>)> {
+        let mut before = None;
+        for _ in 0..LOOK_LIMIT {
+            let Some(delivery) = self.get(channel).await? else { break };
+            if read(&delivery).id == id {
+                return Ok((Some(delivery), before));
+            }
+            before = Some(delivery.delivery_tag);
         }
-        before = Some(delivery.delivery_tag);
+        Ok((None, before))
     }
-    Ok((None, before))
-}
 
-async fn get(channel: &Channel) -> PortResult<Option<Delivery>> {
-    let got = channel.basic_get(topology::PARKED.into(), BasicGetOptions::default()).await;
-    Ok(got.map_err(|error| failed(&error))?.map(|message| message.delivery))
+    async fn get(&self, channel: &Channel) -> PortResult<Option<Delivery>> {
+        let got = channel.basic_get(topology::PARKED.into(), BasicGetOptions::default()).await;
+        let got = got.map_err(|error| failed(&error))?;
+        if got.is_some() {
+            self.shared.costs.deliver();
+        }
+        Ok(got.map(|message| message.delivery))
+    }
 }
 
 /// Gives back all that was taken and not forgotten, up to this tag.

@@ -1,5 +1,6 @@
 //! Publishing: persistent, mandatory, and only a confirm without a returned message is success.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use postrider_ports::queue::{Outgoing, Publish};
 use postrider_wire::EMITTED;
 use tokio::sync::Semaphore;
 
+use crate::costs::Costs;
 use crate::driver::Amqp;
 use crate::kind::Kind;
 use crate::session::Session;
@@ -40,6 +42,7 @@ pub(crate) struct Parcel {
 pub(crate) struct Publisher {
     channel: Channel,
     window: Semaphore,
+    costs: Arc<Costs>,
 }
 
 impl Parcel {
@@ -74,10 +77,10 @@ impl Parcel {
 }
 
 impl Publisher {
-    pub(crate) async fn open(connection: &Connection) -> Result<Self, lapin::Error> {
+    pub(crate) async fn open(connection: &Connection, costs: &Arc<Costs>) -> Result<Self, lapin::Error> {
         let channel = connection.create_channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
-        Ok(Self { channel, window: Semaphore::new(WINDOW) })
+        Ok(Self { channel, window: Semaphore::new(WINDOW), costs: Arc::clone(costs) })
     }
 
     async fn send_part(&self, part: &[Parcel]) -> Result<(), Failure> {
@@ -92,6 +95,7 @@ impl Publisher {
             let (exchange, key) = (parcel.exchange.into(), parcel.key.as_str().into());
             let sent = self.channel.basic_publish(exchange, key, options, &parcel.body, properties).await;
             confirms.push(sent.map_err(|error| Failure::broken(format!("a publish failed: {error}")))?);
+            self.costs.publish();
         }
         let confirmed = try_join_all(confirms).await;
         let confirmed = confirmed.map_err(|error| Failure::broken(format!("a confirm failed: {error}")))?;

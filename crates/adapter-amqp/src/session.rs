@@ -39,7 +39,7 @@ impl Session {
         for warning in topology::declare_all(&publishing).await? {
             tracing::warn!("{warning}");
         }
-        let publisher = Publisher::open(&publishing).await.map_err(|error| {
+        let publisher = Publisher::open(&publishing, &shared.costs).await.map_err(|error| {
             PortError::transient("could not open a channel for publishing").because(error)
         })?;
         Ok(Self {

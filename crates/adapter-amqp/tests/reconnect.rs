@@ -270,7 +270,7 @@ async fn the_inbox_hands_out_what_a_cms_published_as_it_came() {
     let vhost = url.rsplit('/').next().expect("a virtual host").to_owned();
     let amqp = start(&url);
     becomes(&mut amqp.status(), |status| *status == Status::Ready).await;
-    let publish = r#"{"properties":{"content_type":"application/json",
+    let publish = r#"{"properties":{"content_type":"application/json","message_id":"m-1",
         "headers":{"traceparent":"00-a-b-01","ce-id":7,"x-mine":"no"}},
         "routing_key":"default.master.Entry.publish","payload":"{\"type\"","payload_encoding":"string"}"#;
     let path = format!("/api/exchanges/{vhost}/{}/publish", topology::EVENTS_EXCHANGE);
@@ -279,6 +279,7 @@ async fn the_inbox_hands_out_what_a_cms_published_as_it_came() {
     let arrived = inbox.receive(1).await.expect("the input").pop().expect("one");
     assert_eq!(arrived.routing_key, "default.master.Entry.publish");
     assert_eq!(arrived.content_type.as_deref(), Some("application/json"));
+    assert_eq!(arrived.message_id.as_deref(), Some("m-1"));
     assert_eq!(arrived.trace.parent.as_deref(), Some("00-a-b-01"));
     assert_eq!(arrived.body, b"{\"type\"");
     assert!(arrived.headers.contains(&("ce-id".to_owned(), "7".to_owned())), "{:?}", arrived.headers);
@@ -294,6 +295,8 @@ async fn the_inbox_hands_out_what_a_cms_published_as_it_came() {
     assert!(amqp.redrive(parked[0].id).await.expect("redriven through the exchange"));
     let again = inbox.receive(1).await.expect("the input").pop().expect("one");
     assert!(again.suspect && again.routing_key == "default.master.Entry.publish");
+    let properties = (again.content_type.as_deref(), again.message_id.as_deref());
+    assert_eq!(properties, (Some("application/json"), Some("m-1")), "what is read as it came, is redriven as it came");
     again.lease.ack().await.expect("acknowledged");
     amqp.close().await;
 }
