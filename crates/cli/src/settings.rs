@@ -11,12 +11,15 @@ use std::fmt;
 use key::Key;
 use layers::{Layers, Places, Source};
 use reader::Reader;
+use sections::amqp::Amqp;
 use sections::data::Data;
 use sections::dispatcher::Dispatcher;
 use sections::ingest::Ingest;
 use sections::keys::Keys;
 use sections::log::Log;
 use sections::outbound::Outbound;
+use sections::postgres::Postgres;
+use sections::redis::Redis;
 use sections::retention::Retention;
 use sections::server::Server;
 use sections::shutdown::Stopping;
@@ -25,6 +28,9 @@ use sections::shutdown::Stopping;
 pub const KEYS: &[&[Key]] = &[
     sections::server::KEYS,
     sections::data::KEYS,
+    sections::amqp::KEYS,
+    sections::redis::KEYS,
+    sections::postgres::KEYS,
     sections::ingest::KEYS,
     sections::dispatcher::KEYS,
     sections::outbound::KEYS,
@@ -41,6 +47,12 @@ pub struct Settings {
     pub server: Server,
     /// Where its data is.
     pub data: Data,
+    /// The broker of the distributed processes.
+    pub amqp: Amqp,
+    /// Their cache.
+    pub redis: Redis,
+    /// Their store and log.
+    pub postgres: Postgres,
     /// What comes in.
     pub ingest: Ingest,
     /// What goes out at once.
@@ -91,6 +103,9 @@ impl Settings {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let server = Server::read(reader);
         let data = Data::read(reader);
+        let amqp = Amqp::read(reader);
+        let redis = Redis::read(reader);
+        let postgres = Postgres::read(reader);
         let ingest = Ingest::read(reader);
         let dispatcher = Dispatcher::read(reader);
         let outbound = Outbound::read(reader);
@@ -101,6 +116,9 @@ impl Settings {
         Some(Self {
             server: server?,
             data: data?,
+            amqp: amqp?,
+            redis: redis?,
+            postgres: postgres?,
             ingest: ingest?,
             dispatcher: dispatcher?,
             outbound: outbound?,

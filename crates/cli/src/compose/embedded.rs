@@ -9,25 +9,26 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_adapter_http::GuardedClient;
+use axum::Router;
+use postrider_adapter_memory::{MemoryBreakers, MemoryClaims, MemoryMarks, MemoryRates, MemoryWindows};
 use postrider_adapter_sqlite::{Database, OpenError};
-use postrider_control::tokens::TokenDraft;
-use postrider_control::{Actor, Control, ControlError, ControlResult};
-use postrider_domain::id::TokenId;
-use postrider_domain::token::{Grant, Role};
 use postrider_domain::webhook::PlainHttp;
 use postrider_ports::access::Tokens;
 use postrider_ports::clock::{Clock, Random};
 use postrider_ports::error::PortError;
 use postrider_runtime::health::Health;
-use postrider_runtime::http::{Bound, Limits, bind, serve};
+use postrider_runtime::http::serve;
 use postrider_runtime::shutdown::Shutdown;
 use postrider_runtime::supervisor::{Exit, Supervisor};
 
+use super::catch_up::caught_up;
 use super::clock::SystemClock;
+use super::first_token::first_token;
 use super::keyring::key_ring;
+use super::ports::{Log, Memory, Outward, Queues, Store};
 use super::random::OsRandom;
-use super::services::{Adapters, Stage};
+use super::services::Stage;
+use super::web::{bound, outward, url};
 use crate::exit::{Code, Failure};
 use crate::settings::Settings;
 
@@ -50,11 +51,6 @@ impl Embedded {
     pub async fn start(settings: &Settings, wants_token: bool, shutdown: &Shutdown) -> anyhow::Result<Self> {
         let bound = bound(settings).await?;
         let addr = bound.addr();
-        let plain_http = settings.outbound.plain_http.unwrap_or(if addr.ip().is_loopback() {
-            PlainHttp::Loopback
-        } else {
-            PlainHttp::Never
-        });
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         make_private(&settings.data.dir);
@@ -68,31 +64,22 @@ impl Embedded {
             driver.run().await;
             Ok::<_, PortError>(())
         });
-
         let first_start = database.list().await.map_err(|error| unusable(&error))?.is_empty();
         let secrets = Arc::new(key_ring(settings, first_start, Arc::clone(&random))?);
-        let guarded = postrider_adapter_http::Settings { plain_http, allow: settings.outbound.allow.clone() };
-        let sender = Arc::new(
-            GuardedClient::new(&guarded)
-                .map_err(|error| Failure::new(Code::CannotStart, error.to_string()))?,
-        );
-        let adapters = Adapters { database, secrets, sender, clock: clock.clone(), random: random.clone() };
-
-        let control = adapters.control(plain_http);
-        let new_token = token(&control, wants_token).await.map_err(|error| unusable(&error))?;
+        let outward = outward(settings, addr, secrets)?;
+        let plain_http = outward.plain_http;
         let health = Health::new(shutdown.clone());
-        let mut stage = Stage { settings, supervisor: &mut supervisor, health: &health, shutdown };
-        adapters.spawn_workers(&mut stage);
-        let routes = adapters
-            .spawn_ingest(&mut stage, !first_start)
-            .merge(postrider_api::router(Arc::new(control), shutdown.clone()));
+        let stage =
+            Stage { settings, health: &health, shutdown, clock: clock.clone(), random: random.clone() };
+        let parts = Parts::new(database, &clock, !first_start, outward);
+        let (routes, new_token) = parts.spawn(&stage, &mut supervisor, wants_token).await?;
         let serving = serve(bound, routes.merge(health.router()), shutdown.clone());
         supervisor.spawn("http", async move {
             serving.await;
             Ok::<_, PortError>(())
         });
         // From here on only the services hold the database.
-        drop(adapters);
+        drop(parts);
         tokio::select! {
             () = health.until_ready() => {}
             () = shutdown.stopping() => anyhow::bail!("stopped before everything was ready: {:?}", health.not_ready()),
@@ -102,15 +89,7 @@ impl Embedded {
 
     /// Where it listens. An address that stands for all of a machine's is shown as that of this machine.
     pub fn url(&self) -> String {
-        let mut addr = self.addr;
-        if addr.ip().is_unspecified() {
-            addr.set_ip(if addr.is_ipv4() {
-                std::net::Ipv4Addr::LOCALHOST.into()
-            } else {
-                std::net::Ipv6Addr::LOCALHOST.into()
-            });
-        }
-        format!("http://{addr}")
+        url(self.addr)
     }
 
     /// The admin token, if one was made.
@@ -148,30 +127,57 @@ impl Embedded {
     }
 }
 
-async fn bound(settings: &Settings) -> Result<Bound, Failure> {
-    let server = &settings.server;
-    let bound = bind(server.bind, "server.bind (flag --bind)").await;
-    let bound = bound.map_err(|error| Failure::new(Code::CannotStart, error.to_string()))?;
-    let limits =
-        Limits { connections: server.connections, head_timeout: server.head_timeout, ..Limits::default() };
-    Ok(bound.with_limits(limits))
+/// What stands behind the ports here.
+struct Parts {
+    queues: Queues,
+    store: Store,
+    log: Log,
+    memory: Memory,
+    outward: Outward,
 }
 
-/// The space, environment and token of a first start, or one more admin token: whoever holds the data folder rules the
-/// instance.
-async fn token(control: &Control, wanted: bool) -> ControlResult<Option<String>> {
-    if let Some(first) = control.bootstrap().await? {
-        return Ok(Some(first.reveal().to_owned()));
+impl Parts {
+    /// `cold`: an earlier process may have accepted ids that this one does not remember.
+    fn new(database: Arc<Database>, clock: &Arc<dyn Clock>, cold: bool, outward: Outward) -> Self {
+        let memory = Memory {
+            claims: Arc::new(MemoryClaims::new(clock.clone(), cold)),
+            marks: Arc::new(MemoryMarks::new(clock.clone())),
+            windows: Arc::new(MemoryWindows::new(clock.clone())),
+            rates: Arc::new(MemoryRates::new(clock.clone())),
+            breakers: Arc::new(MemoryBreakers::new(clock.clone())),
+        };
+        let (queues, store, log) = (Queues::of(&database, None), Store::of(&database), Log::of(&database));
+        Self { queues, store, log, memory, outward }
     }
-    if !wanted {
-        return Ok(None);
+
+    /// Starts every service; the routes of their doors, and the admin token if one was made.
+    async fn spawn(
+        &self,
+        stage: &Stage<'_>,
+        supervisor: &mut Supervisor,
+        wants_token: bool,
+    ) -> anyhow::Result<(Router, Option<String>)> {
+        let Self { queues, store, log, memory, outward } = self;
+        let control = stage.control(queues, store, log, outward);
+        let new_token = first_token(&control, wants_token).await.map_err(|error| unusable(&error))?;
+        let caught_up = caught_up(
+            queues.depths.clone(),
+            stage.clock.clone(),
+            stage.health.component("log"),
+            stage.shutdown.clone(),
+        );
+        let dispatcher = stage.dispatcher(queues, store, log, memory, outward);
+        supervisor.spawn("dispatcher", async move {
+            caught_up.await?;
+            dispatcher.await
+        });
+        supervisor.spawn("log-writer", stage.log_writer(queues, log));
+        supervisor.spawn("jobs", stage.jobs(log));
+        let (doors, ingest) = stage.ingest(queues, store, memory, &outward.secrets);
+        supervisor.spawn("ingest", ingest);
+        let api = postrider_api::router(Arc::new(control), stage.shutdown.clone());
+        Ok((doors.merge(api), new_token.text()))
     }
-    let grant = Grant { space: None, role: Role::Admin };
-    let name = "made with serve --new-token".to_owned();
-    let id = TokenId::new("operator").map_err(|error| ControlError::Conflict(error.to_string()))?;
-    let operator = Actor { token: id, name: "the operator".to_owned(), grant };
-    let draft = TokenDraft { name, role: Role::Admin, space: None, expires_at: None };
-    Ok(Some(control.create_token(&operator, draft).await?.secret.reveal().to_owned()))
 }
 
 /// Makes the data folder for its owner alone, if it is not there. What keeps it from being made, opening it will tell.

@@ -1,156 +1,160 @@
-//! The services of the embedded system, each with its own settings and the adapters behind its ports.
+//! The services, each with its own settings and what stands behind its ports. No composition has any of its own.
 
 use std::error::Error;
 use std::sync::Arc;
 
 use axum::Router;
-use postrider_adapter_memory::{MemoryBreakers, MemoryClaims, MemoryMarks, MemoryRates, MemoryWindows};
-use postrider_adapter_sqlite::Database;
+use futures::future::BoxFuture;
 use postrider_control::Control;
-use postrider_domain::webhook::PlainHttp;
 use postrider_ports::clock::{Clock, Random};
 use postrider_ports::secrets::Secrets;
-use postrider_ports::sender::Sender;
 use postrider_runtime::health::Health;
 use postrider_runtime::shutdown::Shutdown;
-use postrider_runtime::supervisor::Supervisor;
 
-use super::catch_up::caught_up;
+use super::ports::{Log, Memory, Outward, Queues, Store};
 use crate::settings::Settings;
 
-/// What stands behind the ports.
-pub(super) struct Adapters {
-    /// Queues, store and log.
-    pub(super) database: Arc<Database>,
-    /// The key ring.
-    pub(super) secrets: Arc<dyn Secrets>,
-    /// The guarded way out.
-    pub(super) sender: Arc<dyn Sender>,
+/// What a supervised task does.
+pub(super) type Work = BoxFuture<'static, Result<(), Box<dyn Error + Send + Sync>>>;
+
+/// Where services are started.
+#[derive(Clone)]
+pub(super) struct Stage<'a> {
+    /// What the operator chose.
+    pub(super) settings: &'a Settings,
+    /// Where they say whether they can work.
+    pub(super) health: &'a Health,
+    /// When they stop.
+    pub(super) shutdown: &'a Shutdown,
     /// Time.
     pub(super) clock: Arc<dyn Clock>,
     /// Chance.
     pub(super) random: Arc<dyn Random>,
 }
 
-/// Where services are started.
-pub(super) struct Stage<'a> {
-    /// What the operator chose.
-    pub(super) settings: &'a Settings,
-    /// Who watches them.
-    pub(super) supervisor: &'a mut Supervisor,
-    /// Where they say whether they can work.
-    pub(super) health: &'a Health,
-    /// When they stop.
-    pub(super) shutdown: &'a Shutdown,
-}
-
-impl Adapters {
+impl Stage<'_> {
     /// The management use-cases.
-    pub(super) fn control(&self, plain_http: PlainHttp) -> Control {
-        let settings = postrider_control::Settings { plain_http, ..postrider_control::Settings::default() };
-        let database = &self.database;
+    pub(super) fn control(&self, queues: &Queues, store: &Store, log: &Log, outward: &Outward) -> Control {
+        let settings = postrider_control::Settings {
+            plain_http: outward.plain_http,
+            ..postrider_control::Settings::default()
+        };
         let deps = postrider_control::Deps {
-            registry: database.clone(),
-            log: database.clone(),
-            bodies: database.clone(),
-            tokens: database.clone(),
-            spaces: database.clone(),
-            sources: database.clone(),
-            secrets: self.secrets.clone(),
-            sender: self.sender.clone(),
-            deliver: database.clone(),
-            depths: database.clone(),
+            registry: store.registry.clone(),
+            log: log.read.clone(),
+            bodies: store.bodies.clone(),
+            tokens: store.tokens.clone(),
+            spaces: store.spaces.clone(),
+            sources: store.sources.clone(),
+            secrets: outward.secrets.clone(),
+            sender: outward.sender.clone(),
+            deliver: queues.deliver_out.clone(),
+            depths: queues.depths.clone(),
             clock: self.clock.clone(),
             random: self.random.clone(),
         };
         Control::new(settings, deps)
     }
 
-    /// Starts dispatcher, log-writer and jobs.
-    pub(super) fn spawn_workers(&self, stage: &mut Stage<'_>) {
-        let shutdown = stage.shutdown;
-        let (settings, deps) = (dispatcher_settings(stage.settings), self.dispatcher(stage.health));
-        let log = stage.health.component("log");
-        let caught_up = caught_up(self.database.clone(), self.clock.clone(), log, shutdown.clone());
-        let stop = shutdown.clone();
-        stage.supervisor.spawn("dispatcher", async move {
-            caught_up.await?;
-            postrider_dispatcher::run(settings, deps, stop).await?;
-            Ok::<_, Box<dyn Error + Send + Sync>>(())
-        });
-        let log_writer = postrider_log_writer::Deps {
-            records: self.database.clone(),
-            log: self.database.clone(),
+    /// Matches and delivers.
+    pub(super) fn dispatcher(
+        &self,
+        queues: &Queues,
+        store: &Store,
+        log: &Log,
+        memory: &Memory,
+        outward: &Outward,
+    ) -> Work {
+        let deps = postrider_dispatcher::Deps {
+            events: queues.events_in.clone(),
+            deliveries: queues.deliver_in.clone(),
+            deliver: queues.deliver_out.clone(),
+            records: queues.records_out.clone(),
+            subscriptions: store.subscriptions.clone(),
+            bodies: store.bodies.clone(),
+            marks: memory.marks.clone(),
+            progresses: log.progresses.clone(),
+            windows: memory.windows.clone(),
+            rates: memory.rates.clone(),
+            breakers: memory.breakers.clone(),
+            sender: outward.sender.clone(),
+            secrets: outward.secrets.clone(),
+            disable: store.disable.clone(),
             clock: self.clock.clone(),
-            health: stage.health.component("log-writer"),
+            random: self.random.clone(),
+            health: self.health.clone(),
+        };
+        let settings = dispatcher_settings(self.settings);
+        let shutdown = self.shutdown.clone();
+        Box::pin(async move { Ok(postrider_dispatcher::run(settings, deps, shutdown).await?) })
+    }
+
+    /// Keeps the records.
+    pub(super) fn log_writer(&self, queues: &Queues, log: &Log) -> Work {
+        let deps = postrider_log_writer::Deps {
+            records: queues.records_in.clone(),
+            log: log.write.clone(),
+            clock: self.clock.clone(),
+            health: self.health.component("log-writer"),
         };
         let settings = postrider_log_writer::Settings::default();
-        stage
-            .supervisor
-            .spawn("log-writer", postrider_log_writer::run(settings, log_writer, shutdown.clone()));
-        let jobs = postrider_jobs::Deps {
-            retention: self.database.clone(),
+        let shutdown = self.shutdown.clone();
+        Box::pin(async move { Ok(postrider_log_writer::run(settings, deps, shutdown).await?) })
+    }
+
+    /// Background work of one leader.
+    pub(super) fn jobs(&self, log: &Log) -> Work {
+        let deps = postrider_jobs::Deps {
+            retention: log.retention.clone(),
             clock: self.clock.clone(),
-            health: stage.health.component("jobs"),
+            health: self.health.component("jobs"),
         };
-        let retention_days = stage.settings.retention.days;
-        let settings = postrider_jobs::Settings { retention_days, ..postrider_jobs::Settings::default() };
-        stage.supervisor.spawn("jobs", postrider_jobs::run(settings, jobs, shutdown.clone()));
+        let settings = postrider_jobs::Settings {
+            retention_days: self.settings.retention.days,
+            ..postrider_jobs::Settings::default()
+        };
+        let shutdown = self.shutdown.clone();
+        Box::pin(async move { Ok(postrider_jobs::run(settings, deps, shutdown).await?) })
     }
 
-    fn dispatcher(&self, health: &Health) -> postrider_dispatcher::Deps {
-        let (database, clock) = (&self.database, &self.clock);
-        postrider_dispatcher::Deps {
-            events: database.clone(),
-            deliveries: database.clone(),
-            deliver: database.clone(),
-            records: database.clone(),
-            subscriptions: database.clone(),
-            bodies: database.clone(),
-            marks: Arc::new(MemoryMarks::new(clock.clone())),
-            progresses: database.clone(),
-            windows: Arc::new(MemoryWindows::new(clock.clone())),
-            rates: Arc::new(MemoryRates::new(clock.clone())),
-            breakers: Arc::new(MemoryBreakers::new(clock.clone())),
-            sender: self.sender.clone(),
-            secrets: self.secrets.clone(),
-            disable: database.clone(),
-            clock: clock.clone(),
-            random: self.random.clone(),
-            health: health.clone(),
-        }
-    }
-
-    /// Starts the measuring of pressure and gives the HTTP door. `cold`: an earlier process may have accepted ids that this
-    /// one does not remember.
-    pub(super) fn spawn_ingest(&self, stage: &mut Stage<'_>, cold: bool) -> Router {
-        let chosen = &stage.settings.ingest;
-        let default = postrider_ingest::Settings::default();
-        let settings = postrider_ingest::Settings {
-            max_event_bytes: chosen.max_event,
-            max_batch_bytes: default.max_batch_bytes.max(chosen.max_event),
-            max_backlog: chosen.max_backlog,
-            per_space_events_per_second: chosen.rate,
-            ..default
-        };
-        let database = &self.database;
+    /// The HTTP doors, and the work beside them: measuring of pressure, and the door of the broker where there is one.
+    pub(super) fn ingest(
+        &self,
+        queues: &Queues,
+        store: &Store,
+        memory: &Memory,
+        secrets: &Arc<dyn Secrets>,
+    ) -> (Router, Work) {
+        let settings = ingest_settings(self.settings);
         let deps = postrider_ingest::Deps {
-            publish: database.clone(),
-            claims: Arc::new(MemoryClaims::new(self.clock.clone(), cold)),
-            bodies: database.clone(),
-            tokens: database.clone(),
-            spaces: database.clone(),
-            sources: database.clone(),
-            secrets: self.secrets.clone(),
-            depths: database.clone(),
+            publish: queues.events_out.clone(),
+            claims: memory.claims.clone(),
+            bodies: store.bodies.clone(),
+            tokens: store.tokens.clone(),
+            spaces: store.spaces.clone(),
+            sources: store.sources.clone(),
+            secrets: secrets.clone(),
+            depths: queues.depths.clone(),
             pressure: postrider_ingest::Pressure::new(),
             clock: self.clock.clone(),
             random: self.random.clone(),
-            health: stage.health.component("ingest"),
+            health: self.health.component("ingest"),
         };
-        let measuring = postrider_ingest::run(settings.clone(), deps.clone(), stage.shutdown.clone());
-        stage.supervisor.spawn("ingest", measuring);
-        postrider_ingest::router(settings, deps)
+        let router = postrider_ingest::router(settings.clone(), deps.clone());
+        let shutdown = self.shutdown.clone();
+        (router, Box::pin(async move { Ok(postrider_ingest::run(settings, deps, shutdown).await?) }))
+    }
+}
+
+fn ingest_settings(settings: &Settings) -> postrider_ingest::Settings {
+    let chosen = &settings.ingest;
+    let default = postrider_ingest::Settings::default();
+    postrider_ingest::Settings {
+        max_event_bytes: chosen.max_event,
+        max_batch_bytes: default.max_batch_bytes.max(chosen.max_event),
+        max_backlog: chosen.max_backlog,
+        per_space_events_per_second: chosen.rate,
+        ..default
     }
 }
 
@@ -165,5 +169,10 @@ fn dispatcher_settings(settings: &Settings) -> postrider_dispatcher::Settings {
         ..postrider_dispatcher::settings::ShareSettings::default()
     };
     let default = postrider_dispatcher::Settings::default();
-    postrider_dispatcher::Settings { room: default.room.max(4 * chosen.permits), shares, ..default }
+    postrider_dispatcher::Settings { room: room(chosen.permits), shares, ..default }
+}
+
+/// How many deliveries one dispatcher holds at once.
+pub(super) fn room(permits: usize) -> usize {
+    postrider_dispatcher::Settings::default().room.max(4 * permits)
 }

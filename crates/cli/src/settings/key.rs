@@ -42,6 +42,11 @@ impl Key {
         Self { name, default: "", about, kind: Kind::Secret }
     }
 
+    /// A key that takes a secret and has a default, which everybody may know.
+    pub const fn secret_or(name: &'static str, default: &'static str, about: &'static str) -> Self {
+        Self { name, default, about, kind: Kind::Secret }
+    }
+
     /// A key that takes a list.
     pub const fn list(name: &'static str, about: &'static str) -> Self {
         Self { name, default: "", about, kind: Kind::List }

@@ -44,7 +44,7 @@ pub fn as_json(layers: &Layers) -> Value {
     for key in KEYS.iter().flat_map(|section| section.iter()) {
         let Some(given) = layers.get(key.name) else { continue };
         let value = match key.kind {
-            Kind::Secret if given.values.iter().any(|value| !value.is_empty()) => json!(HIDDEN),
+            Kind::Secret if is_secret(given) => json!(HIDDEN),
             Kind::List => json!(given.values),
             Kind::Number | Kind::Text | Kind::Secret => json!(given.values.first()),
         };
@@ -69,13 +69,18 @@ fn write_sections(line: impl Fn(&Key) -> Option<String>) -> String {
 fn literal(key: &Key, given: &Given) -> String {
     let first = given.values.first().map_or("", String::as_str);
     match key.kind {
-        Kind::Secret if !first.is_empty() => quoted(HIDDEN),
+        Kind::Secret if is_secret(given) => quoted(HIDDEN),
         Kind::Number => first.to_owned(),
         Kind::Text | Kind::Secret => quoted(first),
         Kind::List => {
             format!("[{}]", given.values.iter().map(|one| quoted(one)).collect::<Vec<_>>().join(", "))
         }
     }
+}
+
+/// A default is in the manual, and nothing is no secret.
+fn is_secret(given: &Given) -> bool {
+    given.source != Source::Default && given.values.iter().any(|value| !value.is_empty())
 }
 
 fn quoted(text: &str) -> String {
