@@ -296,7 +296,11 @@ async fn the_inbox_hands_out_what_a_cms_published_as_it_came() {
     let again = inbox.receive(1).await.expect("the input").pop().expect("one");
     assert!(again.suspect && again.routing_key == "default.master.Entry.publish");
     let properties = (again.content_type.as_deref(), again.message_id.as_deref());
-    assert_eq!(properties, (Some("application/json"), Some("m-1")), "what is read as it came, is redriven as it came");
+    assert_eq!(
+        properties,
+        (Some("application/json"), Some("m-1")),
+        "what is read as it came, is redriven as it came"
+    );
     again.lease.ack().await.expect("acknowledged");
     amqp.close().await;
 }

@@ -12,6 +12,8 @@ pub struct Arrived {
     pub routing_key: String,
     /// Its media type, if it names one.
     pub content_type: Option<String>,
+    /// Its `message-id`, if its publisher set one: a repeat of the same input names the same.
+    pub message_id: Option<String>,
     /// Its headers, those without a text form and the broker's own left out. Names may be in any case.
     pub headers: Vec<(String, String)>,
     /// The trace it belongs to.
