@@ -8,11 +8,11 @@ use postrider_domain::timestamp::Day;
 use postrider_ports::clock::Clock;
 use postrider_ports::error::PortResult;
 use sqlx::postgres::PgPool;
-use sqlx::{Postgres, Transaction};
 use tokio::sync::Notify;
 
 use crate::fault::fail;
 use crate::settings::Place;
+use crate::statements::{OnPool, Statements, Work};
 
 /// The store and the log. Clones share one pool.
 #[derive(Clone)]
@@ -22,6 +22,7 @@ pub struct Database {
 
 pub(crate) struct Shared {
     pub(crate) pool: PgPool,
+    pub(crate) statements: Statements,
     pub(crate) place: Place,
     pub(crate) clock: Arc<dyn Clock>,
     /// Wakes whoever waits for a hint.
@@ -36,17 +37,24 @@ impl Database {
         &self.shared.place
     }
 
+    /// How many SQL statements were sent since it was opened, `BEGIN` and `COMMIT` among them: the cost of what was done
+    /// (DESIGN §5).
+    pub fn statements(&self) -> u64 {
+        self.shared.statements.sent()
+    }
+
     /// Closes every connection once it is idle; from then on everything fails. The driver ends.
     pub async fn close(&self) {
         self.shared.pool.close().await;
     }
 
-    pub(crate) fn pool(&self) -> &PgPool {
-        &self.shared.pool
+    /// For one statement.
+    pub(crate) fn pool(&self) -> OnPool<'_> {
+        self.shared.statements.on(&self.shared.pool)
     }
 
-    pub(crate) async fn begin(&self, what: &str) -> PortResult<Transaction<'static, Postgres>> {
-        self.shared.pool.begin().await.map_err(fail(what))
+    pub(crate) async fn begin(&self, what: &str) -> PortResult<Work> {
+        self.shared.statements.begin(&self.shared.pool).await.map_err(fail(what))
     }
 }
 

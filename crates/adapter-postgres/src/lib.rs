@@ -25,6 +25,7 @@ mod open_error;
 mod partitions;
 mod row;
 mod settings;
+mod statements;
 mod store;
 
 pub use database::Database;

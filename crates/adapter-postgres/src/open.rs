@@ -13,6 +13,7 @@ use crate::database::{Database, Shared};
 use crate::driver::Driver;
 use crate::open_error::OpenError;
 use crate::settings::{Place, Settings};
+use crate::statements::Statements;
 
 /// The generation of the schema that this binary works with, at most.
 pub const SCHEMA: i32 = 1;
@@ -37,6 +38,7 @@ impl Database {
             .connect_lazy_with(options);
         let shared = Arc::new(Shared {
             pool,
+            statements: Statements::default(),
             place: place.clone(),
             clock: Arc::clone(&clock),
             changed: Notify::new(),

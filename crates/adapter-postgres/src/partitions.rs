@@ -8,10 +8,11 @@ use std::ops::RangeInclusive;
 
 use postrider_domain::timestamp::Day;
 use postrider_ports::error::{PortError, PortResult};
-use sqlx::{AssertSqlSafe, PgConnection, Row};
+use sqlx::{AssertSqlSafe, Row};
 
 use crate::database::{Database, Shared};
 use crate::fault::fail;
+use crate::statements::Work;
 
 /// The tables that are kept by day. Whoever locks several of them does so in this order.
 pub(crate) const TABLES: [&str; 4] = ["events", "deliveries", "calls", "bodies"];
@@ -81,14 +82,14 @@ fn poisoned() -> PortError {
 
 /// One at a time makes or drops partitions, until the end of the transaction. Nobody waits long for the lock of a table
 /// behind a slow reader, because everyone else would wait behind that wait.
-pub(crate) async fn take_turns(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+pub(crate) async fn take_turns(connection: &mut Work) -> Result<(), sqlx::Error> {
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *connection).await?;
     sqlx::query("SET LOCAL lock_timeout = '3s'").execute(connection).await?;
     Ok(())
 }
 
 /// Makes a partition unless it is there, or the default partition has rows of its day already and takes the others too.
-async fn make_one(connection: &mut PgConnection, table: &str, day: Day) -> Result<(), sqlx::Error> {
+async fn make_one(connection: &mut Work, table: &str, day: Day) -> Result<(), sqlx::Error> {
     let name = name(table, day);
     let row = sqlx::query(AssertSqlSafe(format!(
         "SELECT to_regclass('{name}') IS NOT NULL OR EXISTS (SELECT 1 FROM {table}_default WHERE day = $1) AS done"

@@ -11,6 +11,7 @@
 //!   round trip.
 //! - A value under one of our keys that we did not write is an error that names the key.
 
+mod announced;
 mod breakers;
 mod changes;
 mod claims;
@@ -23,6 +24,7 @@ mod rates;
 mod subscriptions;
 mod windows;
 
+pub use announced::Announced;
 pub use breakers::RedisBreakers;
 pub use claims::RedisClaims;
 pub use connection::Redis;

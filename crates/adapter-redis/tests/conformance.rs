@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use postrider_adapter_redis::{
-    Redis, RedisBreakers, RedisClaims, RedisMarks, RedisRates, RedisSubscriptions, RedisWindows,
+    Announced, Redis, RedisBreakers, RedisClaims, RedisMarks, RedisRates, RedisSubscriptions, RedisWindows,
 };
 use postrider_domain::id::{SpaceId, WebhookId};
 use postrider_domain::webhook::{Disabled, Webhook};
@@ -93,7 +93,7 @@ async fn breakers_pass() {
 
 /// A store that tells the cache of each change, as the services that manage webhooks do.
 struct Cached {
-    store: Arc<MemoryStore>,
+    announced: Announced<MemoryStore>,
     cache: Arc<RedisSubscriptions>,
     /// Pub/sub channels are shared by all databases, so each case has a server of its own.
     _server: Server,
@@ -113,7 +113,8 @@ impl Harness<dyn WebhookAdapter> for OnServers {
         let cache = Arc::new(RedisSubscriptions::new(redis, truth, clock));
         let listener = Arc::clone(&cache);
         tokio::spawn(async move { listener.listen().await });
-        Arc::new(Cached { store, cache, _server: server })
+        let announced = Announced::new(store, Arc::clone(&cache));
+        Arc::new(Cached { announced, cache, _server: server })
     }
 }
 
@@ -142,37 +143,30 @@ impl Subscriptions for Silent {
 #[async_trait]
 impl Registry for Cached {
     async fn create(&self, webhook: &Webhook) -> PortResult<()> {
-        self.store.create(webhook).await?;
-        self.cache.published().await
+        self.announced.create(webhook).await
     }
 
     async fn update(&self, webhook: &Webhook, expected: u64) -> PortResult<Written> {
-        let written = self.store.update(webhook, expected).await?;
-        self.cache.published().await?;
-        Ok(written)
+        self.announced.update(webhook, expected).await
     }
 
     async fn delete(&self, space: &SpaceId, id: &WebhookId, expected: Option<u64>) -> PortResult<Written> {
-        let written = self.store.delete(space, id, expected).await?;
-        self.cache.published().await?;
-        Ok(written)
+        self.announced.delete(space, id, expected).await
     }
 
     async fn get(&self, space: &SpaceId, id: &WebhookId) -> PortResult<Option<Webhook>> {
-        self.store.get(space, id).await
+        self.announced.get(space, id).await
     }
 
     async fn list(&self, space: &SpaceId, skip: usize, limit: usize) -> PortResult<(Vec<Webhook>, usize)> {
-        self.store.list(space, skip, limit).await
+        self.announced.list(space, skip, limit).await
     }
 }
 
 #[async_trait]
 impl Disable for Cached {
     async fn disable(&self, space: &SpaceId, id: &WebhookId, why: &Disabled) -> PortResult<bool> {
-        let done = self.store.disable(space, id, why).await?;
-        self.cache.published().await?;
-        Ok(done)
+        self.announced.disable(space, id, why).await
     }
 }
 
@@ -198,4 +192,9 @@ impl Subscriptions for Cached {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn subscriptions_pass() {
     conformance::subscriptions::run(&OnServers).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_announced_registry_passes() {
+    conformance::registry::run(&OnServers).await;
 }

@@ -27,7 +27,7 @@ pub(super) async fn open(
     sqlx::query("SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2))")
         .bind(format!("{space}/{event}"))
         .bind(webhook.as_str())
-        .execute(&mut *opening)
+        .execute(&mut opening)
         .await
         .map_err(fail(what))?;
     // Generations are counted over all days: the id of a delivery does not know the day.
@@ -39,7 +39,7 @@ pub(super) async fn open(
     .bind(space.as_str())
     .bind(event.as_str())
     .bind(webhook.as_str())
-    .fetch_optional(&mut *opening)
+    .fetch_optional(&mut opening)
     .await
     .map_err(fail(what))?;
     let Some(last) = last else { return Ok(None) };

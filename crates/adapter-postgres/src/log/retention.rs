@@ -5,11 +5,12 @@ use async_trait::async_trait;
 use postrider_domain::timestamp::Day;
 use postrider_ports::error::PortResult;
 use postrider_ports::log::{Removed, Retention};
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::AssertSqlSafe;
 
 use crate::database::Database;
 use crate::fault::fail;
 use crate::partitions::{TABLES, take_turns};
+use crate::statements::Work;
 
 /// Rows of one kind that one sweep of the default partitions removes: a transaction of some ten milliseconds.
 const CHUNK: i64 = 500;
@@ -48,7 +49,7 @@ impl Retention for Database {
 }
 
 /// Drops the oldest day that has rows, and those before it; sweeps once no day is left to drop.
-async fn remove(connection: &mut PgConnection, before: Day) -> Result<Removed, sqlx::Error> {
+async fn remove(connection: &mut Work, before: Day) -> Result<Removed, sqlx::Error> {
     take_turns(connection).await?;
     while let Some(day) = oldest_day(connection, before).await? {
         let rows = drop_day(connection, &day).await?;
@@ -68,7 +69,7 @@ async fn remove(connection: &mut PgConnection, before: Day) -> Result<Removed, s
 }
 
 /// The oldest day before `before` that has a partition (`20260102`).
-async fn oldest_day(connection: &mut PgConnection, before: Day) -> Result<Option<String>, sqlx::Error> {
+async fn oldest_day(connection: &mut Work, before: Day) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT right(c.relname, 8) AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
          WHERE i.inhparent = ANY (ARRAY['events', 'deliveries', 'calls', 'bodies']::regclass[]) \
@@ -81,7 +82,7 @@ async fn oldest_day(connection: &mut PgConnection, before: Day) -> Result<Option
 }
 
 /// Drops the partitions of a day (`20260102`); returns how many rows went.
-async fn drop_day(connection: &mut PgConnection, day: &str) -> Result<u64, sqlx::Error> {
+async fn drop_day(connection: &mut Work, day: &str) -> Result<u64, sqlx::Error> {
     sqlx::query("LOCK TABLE events, deliveries, calls, bodies IN ACCESS EXCLUSIVE MODE")
         .execute(&mut *connection)
         .await?;
@@ -114,6 +115,6 @@ async fn drop_day(connection: &mut PgConnection, day: &str) -> Result<u64, sqlx:
     Ok(rows.saturating_sub(kept))
 }
 
-async fn run(connection: &mut PgConnection, statement: String) -> Result<u64, sqlx::Error> {
+async fn run(connection: &mut Work, statement: String) -> Result<u64, sqlx::Error> {
     Ok(sqlx::query(AssertSqlSafe(statement)).execute(connection).await?.rows_affected())
 }

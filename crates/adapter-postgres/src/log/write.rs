@@ -9,11 +9,12 @@ use postrider_domain::timestamp::{Day, Timestamp};
 use postrider_ports::error::PortResult;
 use postrider_ports::log::{LogWrite, Poisoned};
 use postrider_wire::Wire;
-use sqlx::{PgConnection, Row};
+use sqlx::Row;
 
 use super::batch::{Batch, DeliveryEntry, EventEntry, EventKey};
 use crate::database::Database;
 use crate::fault::{fail, is_of_the_row, port_error};
+use crate::statements::Work;
 
 const WHAT: &str = "write the log";
 
@@ -43,7 +44,7 @@ impl LogWrite for Database {
 
 /// Finds the poison by halving: a part that fails is undone and written as two, down to single records. One of 500 costs
 /// some 2 × log2(500) = 18 parts.
-async fn write_apart(connection: &mut PgConnection, batch: &[Record]) -> Result<Vec<Poisoned>, sqlx::Error> {
+async fn write_apart(connection: &mut Work, batch: &[Record]) -> Result<Vec<Poisoned>, sqlx::Error> {
     let mut poisoned = Vec::new();
     let mut parts = vec![(0, batch)];
     while let Some((start, part)) = parts.pop() {
@@ -69,7 +70,7 @@ async fn write_apart(connection: &mut PgConnection, batch: &[Record]) -> Result<
     Ok(poisoned)
 }
 
-async fn write(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), sqlx::Error> {
+async fn write(connection: &mut Work, batch: &Batch<'_>) -> Result<(), sqlx::Error> {
     write_events(connection, batch).await?;
     let entries: Vec<&DeliveryEntry> = batch.deliveries.values().collect();
     write_deliveries(connection, &entries).await?;
@@ -78,7 +79,7 @@ async fn write(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), s
 
 /// Stores the events whose matching is in the batch, and the heads of those that nothing is known of yet: most calls come
 /// after their event, whose head need not travel again.
-async fn write_events(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), sqlx::Error> {
+async fn write_events(connection: &mut Work, batch: &Batch<'_>) -> Result<(), sqlx::Error> {
     let bare: Vec<&EventKey> =
         batch.events.iter().filter(|(_, event)| event.matched.is_none()).map(|(key, _)| key).collect();
     let mut unknown: BTreeSet<&EventKey> = BTreeSet::new();
@@ -110,7 +111,7 @@ async fn write_events(connection: &mut PgConnection, batch: &Batch<'_>) -> Resul
 }
 
 async fn insert_events(
-    connection: &mut PgConnection,
+    connection: &mut Work,
     events: &[(&EventKey, &EventEntry<'_>)],
 ) -> Result<(), sqlx::Error> {
     let carriages: Vec<_> =
@@ -154,7 +155,7 @@ async fn insert_events(
 
 /// Makes deliveries, or takes them further. The WHERE is `Progress::replaces` in SQL.
 pub(super) async fn write_deliveries(
-    connection: &mut PgConnection,
+    connection: &mut Work,
     rows: &[&DeliveryEntry],
 ) -> Result<(), sqlx::Error> {
     if rows.is_empty() {
@@ -192,7 +193,7 @@ pub(super) async fn write_deliveries(
     Ok(())
 }
 
-async fn write_calls(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), sqlx::Error> {
+async fn write_calls(connection: &mut Work, batch: &Batch<'_>) -> Result<(), sqlx::Error> {
     if batch.calls.is_empty() {
         return Ok(());
     }

@@ -6,19 +6,20 @@ use postrider_domain::webhook::{Disabled, DisabledBy, Status, Webhook};
 use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::registry::{Disable, Registry, Written};
 use postrider_wire::Wire;
-use sqlx::{PgConnection, PgExecutor, Postgres, Transaction};
+use sqlx::PgExecutor;
 
 use super::subscriptions::{note, take_turns, webhook as read};
 use crate::database::Database;
 use crate::fault::fail;
 use crate::row;
+use crate::statements::Work;
 
 /// Who is named in the audit of a webhook that was disabled by no person.
 const OURSELVES: &str = "postrider";
 
 impl Database {
     /// Begins a change of webhooks: nobody else changes one until it ends.
-    async fn change(&self, what: &str) -> PortResult<Transaction<'static, Postgres>> {
+    async fn change(&self, what: &str) -> PortResult<Work> {
         let mut change = self.begin(what).await?;
         take_turns(&mut change).await.map_err(fail(what))?;
         Ok(change)
@@ -26,12 +27,7 @@ impl Database {
 }
 
 /// Ends a change that changed this webhook.
-async fn done(
-    mut change: Transaction<'static, Postgres>,
-    what: &str,
-    space: &SpaceId,
-    id: &WebhookId,
-) -> PortResult<()> {
+async fn done(mut change: Work, what: &str, space: &SpaceId, id: &WebhookId) -> PortResult<()> {
     note(&mut change, space, id).await.map_err(fail(what))?;
     change.commit().await.map_err(fail(what))
 }
@@ -47,7 +43,7 @@ impl Registry for Database {
             .bind(webhook.id.as_str())
             .bind(version)
             .bind(webhook.encode())
-            .execute(&mut *change)
+            .execute(&mut change)
             .await
             .map_err(fail(what))?;
         done(change, what, &webhook.space, &webhook.id).await
@@ -56,7 +52,7 @@ impl Registry for Database {
     async fn update(&self, webhook: &Webhook, expected: u64) -> PortResult<Written> {
         let what = "update a webhook";
         let mut change = self.change(what).await?;
-        let Some(known) = find(&mut *change, &webhook.space, &webhook.id).await? else {
+        let Some(known) = find(&mut change, &webhook.space, &webhook.id).await? else {
             return Ok(Written::Missing);
         };
         if known.version != expected {
@@ -70,7 +66,7 @@ impl Registry for Database {
     async fn delete(&self, space: &SpaceId, id: &WebhookId, expected: Option<u64>) -> PortResult<Written> {
         let what = "delete a webhook";
         let mut change = self.change(what).await?;
-        let Some(known) = find(&mut *change, space, id).await? else {
+        let Some(known) = find(&mut change, space, id).await? else {
             return Ok(Written::Missing);
         };
         if expected.is_some_and(|expected| expected != known.version) {
@@ -79,7 +75,7 @@ impl Registry for Database {
         sqlx::query("DELETE FROM webhooks WHERE space = $1 AND id = $2")
             .bind(space.as_str())
             .bind(id.as_str())
-            .execute(&mut *change)
+            .execute(&mut change)
             .await
             .map_err(fail(what))?;
         done(change, what, space, id).await?;
@@ -115,7 +111,7 @@ impl Disable for Database {
     async fn disable(&self, space: &SpaceId, id: &WebhookId, why: &Disabled) -> PortResult<bool> {
         let what = "disable a webhook";
         let mut change = self.change(what).await?;
-        let found = find(&mut *change, space, id).await?;
+        let found = find(&mut change, space, id).await?;
         let Some(mut webhook) = found.filter(Webhook::is_active) else {
             return Ok(false);
         };
@@ -141,7 +137,7 @@ async fn find(on: impl PgExecutor<'_>, space: &SpaceId, id: &WebhookId) -> PortR
     row.map(|row| read(id.as_str(), row::get(&row, "body")?)).transpose()
 }
 
-async fn replace(connection: &mut PgConnection, webhook: &Webhook, what: &str) -> PortResult<()> {
+async fn replace(connection: &mut Work, webhook: &Webhook, what: &str) -> PortResult<()> {
     sqlx::query("UPDATE webhooks SET version = $3, body = $4 WHERE space = $1 AND id = $2")
         .bind(webhook.space.as_str())
         .bind(webhook.id.as_str())

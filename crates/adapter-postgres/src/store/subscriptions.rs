@@ -6,13 +6,13 @@ use postrider_domain::webhook::Webhook;
 use postrider_ports::error::PortResult;
 use postrider_ports::subscriptions::{Changes, Snapshot, Subscriptions};
 use postrider_wire::Wire;
-use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
 use crate::database::Database;
 use crate::driver::CHANNEL;
 use crate::fault::{fail, undecodable};
 use crate::row;
+use crate::statements::Work;
 
 /// So many changes are kept: a dispatcher asks twice a second, so it may sleep through 10,000 of them before it loads
 /// every space again.
@@ -22,17 +22,13 @@ const LOCK: i64 = 0x686f_6f6b;
 
 /// One at a time changes webhooks, until the end of the transaction: versions become visible in their order, so that
 /// nobody who has seen one misses a lower one that was committed later.
-pub(super) async fn take_turns(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+pub(super) async fn take_turns(connection: &mut Work) -> Result<(), sqlx::Error> {
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(connection).await?;
     Ok(())
 }
 
 /// Notes a change of a webhook in the same transaction. The hint leaves with its commit.
-pub(super) async fn note(
-    connection: &mut PgConnection,
-    space: &SpaceId,
-    id: &WebhookId,
-) -> Result<(), sqlx::Error> {
+pub(super) async fn note(connection: &mut Work, space: &SpaceId, id: &WebhookId) -> Result<(), sqlx::Error> {
     let version: i64 =
         sqlx::query_scalar("INSERT INTO changes (space, webhook) VALUES ($1, $2) RETURNING version")
             .bind(space.as_str())

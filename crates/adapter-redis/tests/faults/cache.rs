@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
-use postrider_adapter_redis::{RedisSubscriptions, TRUTH_EVERY};
-use postrider_domain::webhook::Webhook;
-use postrider_ports::registry::Registry;
+use postrider_adapter_redis::{Announced, RedisSubscriptions, TRUTH_EVERY};
+use postrider_domain::webhook::{Disabled, DisabledBy, Webhook};
+use postrider_ports::registry::{Disable, Registry};
 use postrider_ports::subscriptions::Subscriptions;
+use postrider_testkit::START;
 use postrider_testkit::builders::{SPACE, space, webhook, webhook_id};
 
 use super::{Bench, assert_away};
+
+fn gone() -> Disabled {
+    Disabled { by: DisabledBy::Gone, at: START, reason: "410".to_owned() }
+}
 
 pub(crate) fn named(name: &str, version: u64) -> Webhook {
     webhook("w").name(name).version(version).build()
@@ -149,4 +154,28 @@ async fn who_is_too_far_behind_asks_the_truth() {
         .await
         .expect("the server tells");
     assert_eq!(kept, 1000);
+}
+
+#[tokio::test]
+async fn an_announced_store_changes_webhooks_and_says_so_also_while_nobody_hears_it() {
+    let mut bench = Bench::start().await;
+    let announced = Announced::new(Arc::clone(&bench.store), Arc::new(bench.worker()));
+    let worker = bench.worker();
+    let mut before = worker.version().await.expect("both are there");
+    announced.create(&named("Made", 0)).await.expect("it is new");
+    for version in 1..4 {
+        let now = worker.version().await.expect("both are there");
+        assert!(now > before, "change {version} was announced");
+        before = now;
+        let done = match version {
+            1 => announced.update(&named("Changed", 1), 0).await.is_ok(),
+            2 => announced.disable(&space(SPACE), &webhook_id("w"), &gone()).await.expect("it is there"),
+            _ => announced.delete(&space(SPACE), &webhook_id("w"), None).await.is_ok(),
+        };
+        assert!(done);
+    }
+    assert!(worker.version().await.expect("both are there") > before);
+    bench.server.stop().await;
+    announced.create(&named("Unheard", 0)).await.expect("the store is there");
+    assert_eq!(names(&worker).await, ["Unheard"]);
 }
