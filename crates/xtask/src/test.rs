@@ -45,6 +45,7 @@ const TESTS: [&str; 13] = [
 /// When a stage cannot be run at all.
 pub(crate) fn run(root: &Path, full: bool) -> Result<bool> {
     tools::ensure_installed(&tools::TOOLS, root)?;
+    tools::python_packages(root)?;
     let mut failed = Vec::new();
     for (heading, env, command) in STAGES {
         if !stage::run(heading, root, env, command)?.passed {

@@ -15,14 +15,22 @@ pub(crate) struct Tool {
 }
 
 /// All of them. A test that needs another program adds it here, so that a fresh machine gets it.
-pub(crate) const TOOLS: [Tool; 4] = [
+pub(crate) const TOOLS: [Tool; 8] = [
     // SQLite and aws-lc are C.
     Tool { command: "cc", package: "build-essential" },
     // The private servers, see crates/testkit/src/servers.rs.
     Tool { command: "rabbitmq-server", package: "rabbitmq-server" },
     Tool { command: "redis-server", package: "redis-server" },
     Tool { command: "postgres", package: "postgresql" },
+    // Renders and reads what deploys Postrider, see tests/deploy/main.rs.
+    Tool { command: "kubectl", package: "kubernetes-client" },
+    Tool { command: "docker-compose", package: "docker-compose" },
+    Tool { command: "python3", package: "python3" },
+    Tool { command: "pip3", package: "python3-pip" },
 ];
+
+/// The Python packages that check manifests, pinned.
+const REQUIREMENTS: &str = "tests/deploy/requirements.txt";
 
 /// The pinned release of cargo-deny. Unoptimised it is installed in less than half the time, and still checks in a second.
 const DENY: &str =
@@ -68,6 +76,25 @@ pub(crate) fn cargo_deny(root: &Path) -> Result<PathBuf> {
         ensure!(installed.passed, "cargo-deny could not be installed; cargo's output is above");
     }
     Ok(program)
+}
+
+/// Installs the packages of [`REQUIREMENTS`] under `target/tools/python`, unless they are there already.
+///
+/// # Errors
+/// When they cannot be installed.
+pub(crate) fn python_packages(root: &Path) -> Result<()> {
+    let wanted = std::fs::read_to_string(root.join(REQUIREMENTS))?;
+    let folder = root.join("target/tools/python");
+    let installed = folder.join("installed.txt");
+    if std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
+        return Ok(());
+    }
+    let target = folder.to_string_lossy();
+    let command =
+        ["python3", "-m", "pip", "install", "--upgrade", "--target", &target, "--requirement", REQUIREMENTS];
+    let outcome = stage::run("install what checks manifests (once)", root, &[], &command)?;
+    ensure!(outcome.passed, "the packages of {REQUIREMENTS} could not be installed; pip's output is above");
+    Ok(std::fs::write(installed, wanted)?)
 }
 
 /// Those of `tools` that are in none of the folders.
