@@ -25,6 +25,7 @@ pub mod access;
 pub mod bodies;
 pub mod claims;
 pub mod clock;
+pub mod doctor;
 pub mod error;
 pub mod inbox;
 pub mod limits;
