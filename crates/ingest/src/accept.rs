@@ -2,30 +2,47 @@
 //!
 //! An event counts as accepted once its message is confirmed, and not before. A request that dies on the way leaves its
 //! claim pending; who sends the same again meets it and publishes a second time, as a suspect.
+//!
+//! What came in together is a batch, accepted as a whole or not at all. Many batches of a space go the way together, in
+//! one round trip each for claims and queue, and what becomes of one is no matter to the others.
 
-use std::collections::{BTreeMap, HashMap};
+mod plan;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 use postrider_domain::event::{Carriage, Carried, INLINE_LIMIT};
-use postrider_domain::id::{EventId, Scope, SpaceId};
+use postrider_domain::id::{EventId, SpaceId};
 use postrider_domain::message::{EventMessage, TraceContext};
 use postrider_domain::timestamp::Timestamp;
 use postrider_ports::bodies::Bodies;
-use postrider_ports::claims::{Claimed, Claims};
-use postrider_ports::error::PortResult;
+use postrider_ports::claims::Claims;
+use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::queue::{Outgoing, Publish};
 use tracing::warn;
 
 use crate::Deps;
-use crate::problem::{Detail, Kind, Problem};
+use crate::problem::{Kind, Problem};
 use crate::reading::Submission;
+use plan::{Claim, Ids, Plan, Planned, rounds};
 
-/// Accepts events, all of a batch or none.
+/// Accepts events.
 pub struct Acceptor {
     claims: Arc<dyn Claims>,
     bodies: Arc<dyn Bodies>,
     publish: Arc<dyn Publish<EventMessage>>,
+}
+
+/// Events that came in together: all are accepted, or none.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// At least one.
+    pub events: Vec<Submission>,
+    /// The trace they belong to.
+    pub trace: TraceContext,
+    /// They may have been accepted before, whatever the memory of ids says.
+    pub suspect: bool,
 }
 
 /// What became of one event.
@@ -37,36 +54,11 @@ pub struct Accepted {
     pub is_duplicate: bool,
 }
 
-/// What is to be done with one event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Plan {
-    /// Nothing: it was accepted before, or stands in the batch already.
-    Repeat,
-    /// Publish it.
-    Publish {
-        /// It may be a copy.
-        suspect: bool,
-        /// When it was accepted: by a repeat, when it was first tried, so that copies fall on the same day.
-        accepted_at: Timestamp,
-        /// Whose claim stands on its id.
-        claim: Claim,
-    },
-    /// Its id belongs to another event.
-    Conflict,
-}
+/// What became of a batch: its events in their order.
+pub type Answer = Result<Vec<Accepted>, Problem>;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Claim {
-    /// None: the id was drawn just now, or the memory of ids is away.
-    None,
-    /// Ours alone.
-    Ours,
-    /// Somebody else's as well, who may still publish.
-    Shared,
-}
-
-/// Ids with the SHA-256 of what was sent under them.
-type Ids = Vec<(EventId, [u8; 32])>;
+/// Messages of a batch, ready to be published.
+type Ready = Vec<Outgoing<EventMessage>>;
 
 impl Acceptor {
     /// Accepts with these parts.
@@ -78,88 +70,87 @@ impl Acceptor {
         }
     }
 
-    /// Accepts all events or none; answers in their order. When it returns they are durable.
+    /// Accepts a batch of one space. When it returns its events are durable.
     ///
     /// Dropped half-way, or after an error while publishing, what became of the events is open: sending the same again
     /// is safe, and the only way to know.
-    pub async fn accept(
-        &self,
-        scope: &Scope,
-        events: Vec<Submission>,
-        now: Timestamp,
-        trace: &TraceContext,
-    ) -> Result<Vec<Accepted>, Problem> {
-        let space = &scope.space;
-        let plans = self.plan(space, &events, now).await;
-        if plans.contains(&Plan::Conflict) {
-            self.give_back(space, &events, &plans).await;
-            return Err(conflict(&events, &plans));
-        }
-        let answers = events.iter().zip(&plans).map(|(one, plan)| Accepted {
-            id: one.event.head.id.clone(),
-            is_duplicate: *plan == Plan::Repeat,
-        });
-        let answers = answers.collect();
-        let carried = try_join_all(events.iter().zip(&plans).map(|(one, plan)| self.carry(one, *plan))).await;
-        let carried = match carried {
-            Ok(carried) => carried,
-            Err(fault) => {
-                self.give_back(space, &events, &plans).await;
-                return Err(Problem::from_port("store the event", &fault));
-            }
-        };
-        let message = |(event, suspect)| Outgoing::now(EventMessage { event }, suspect, trace.clone());
-        let messages = carried.into_iter().flatten().map(message).collect::<Vec<_>>();
-        if !messages.is_empty() {
-            let published = self.publish.publish(messages).await;
-            published.map_err(|fault| Problem::from_port("store the event", &fault))?;
-        }
-        self.commit(space, &events, &plans).await;
-        Ok(answers)
+    pub async fn accept(&self, space: &SpaceId, batch: Batch, now: Timestamp) -> Answer {
+        let mut answers = self.accept_each(space, &[batch], now).await;
+        answers.pop().expect("a batch has an answer")
     }
 
-    /// Decides about each event, claiming the ids that were given.
-    async fn plan(&self, space: &SpaceId, events: &[Submission], now: Timestamp) -> Vec<Plan> {
-        let publish = |suspect, claim| Plan::Publish { suspect, accepted_at: now, claim };
-        let mut plans = vec![publish(false, Claim::None); events.len()];
-        let (mut wanted, mut places, mut seen) = (Ids::new(), Vec::new(), HashMap::new());
-        for (place, one) in events.iter().enumerate().filter(|(_, one)| one.is_named) {
-            let id = &one.event.head.id;
-            match seen.insert(id, one.sha256) {
-                None => {
-                    wanted.push((id.clone(), one.sha256));
-                    places.push(place);
-                }
-                Some(before) if before == one.sha256 => plans[place] = Plan::Repeat,
-                Some(_) => plans[place] = Plan::Conflict,
+    /// Accepts batches of one space, each by itself; answers in their order. A batch that repeats an id of an earlier one
+    /// is judged after it.
+    pub async fn accept_each(&self, space: &SpaceId, batches: &[Batch], now: Timestamp) -> Vec<Answer> {
+        let mut answers = vec![Ok(Vec::new()); batches.len()];
+        let mut away = None;
+        for round in rounds(batches) {
+            let answered = match &away {
+                // What is away now is not asked again for every repeat.
+                Some(problem) => vec![Err(Problem::clone(problem)); round.len()],
+                None => self.accept_round(space, round.iter().map(|place| &batches[*place]), now).await,
+            };
+            for (place, answer) in round.into_iter().zip(answered) {
+                away = away.or_else(|| answer.clone().err().filter(|one| one.kind == Kind::Unavailable));
+                answers[place] = answer;
             }
         }
+        answers
+    }
+
+    /// Accepts batches that have no id in common.
+    async fn accept_round<'b>(
+        &self,
+        space: &SpaceId,
+        batches: impl Iterator<Item = &'b Batch>,
+        now: Timestamp,
+    ) -> Vec<Answer> {
+        let mut planned = batches.map(|batch| Planned::new(batch, now)).collect::<Vec<_>>();
+        self.claim(space, &mut planned, now).await;
+        let ready = join_all(planned.iter().map(|one| self.make_ready(one))).await;
+        let refused = planned.iter().zip(&ready).filter(|(_, ready)| ready.is_err());
+        self.give_back(space, refused.flat_map(|(one, _)| one.ours()).collect()).await;
+        let published = self.publish(ready).await;
+        let accepted = planned.iter().zip(&published).filter(|(_, done)| done.is_ok());
+        self.commit(space, accepted.map(|(one, _)| one)).await;
+        let answer = |(one, done): (&Planned<'_>, Result<(), Problem>)| {
+            done?;
+            let answers = one.each().map(|(one, plan)| Accepted {
+                id: one.event.head.id.clone(),
+                is_duplicate: plan == Plan::Repeat,
+            });
+            Ok(answers.collect())
+        };
+        planned.iter().zip(published).map(answer).collect()
+    }
+
+    /// Claims the ids that were given, all in one round trip.
+    async fn claim(&self, space: &SpaceId, planned: &mut [Planned<'_>], now: Timestamp) {
+        let wanted = planned.iter().flat_map(Planned::wanted).collect::<Ids>();
         if wanted.is_empty() {
-            return plans;
+            return;
         }
         match self.claims.claim(space, &wanted, now).await {
             Ok(claimed) => {
-                for (place, claimed) in places.into_iter().zip(claimed) {
-                    plans[place] = match claimed {
-                        Claimed::Fresh => publish(false, Claim::Ours),
-                        Claimed::FreshButForgetful => publish(true, Claim::Ours),
-                        Claimed::Pending { accepted_at } => {
-                            Plan::Publish { suspect: true, accepted_at, claim: Claim::Shared }
-                        }
-                        Claimed::Committed { .. } => Plan::Repeat,
-                        Claimed::OtherBody => Plan::Conflict,
-                    };
-                }
+                let mut claimed = claimed.into_iter();
+                planned.iter_mut().for_each(|one| one.claimed(&mut claimed, now));
             }
             // Without the memory of ids every event may be a copy, and is delivered all the same.
             Err(fault) => {
                 warn!(%fault, "ids cannot be claimed; events are accepted as suspects");
-                for place in places {
-                    plans[place] = publish(true, Claim::None);
-                }
+                planned.iter_mut().for_each(|one| one.unclaimable(now));
             }
         }
-        plans
+    }
+
+    /// Makes a batch ready to travel, if it can be accepted.
+    async fn make_ready(&self, planned: &Planned<'_>) -> Result<Ready, Problem> {
+        planned.check_conflicts()?;
+        let carried = try_join_all(planned.each().map(|(one, plan)| self.carry(one, plan))).await;
+        let carried = carried.map_err(|fault| Problem::from_port("store the event", &fault))?;
+        let message =
+            |(event, suspect)| Outgoing::now(EventMessage { event }, suspect, planned.batch.trace.clone());
+        Ok(carried.into_iter().flatten().map(message).collect())
     }
 
     /// Makes an event ready to travel: a large content is stored first. `None` when nothing is to be published.
@@ -179,13 +170,40 @@ impl Acceptor {
         Ok(Some((Carried { head: Arc::new(head), content }, suspect)))
     }
 
-    /// Gives up the claims that are ours alone: nothing was published under them.
-    async fn give_back(&self, space: &SpaceId, events: &[Submission], plans: &[Plan]) {
-        let ours = events
-            .iter()
-            .zip(plans)
-            .filter(|(_, plan)| matches!(plan, Plan::Publish { claim: Claim::Ours, .. }));
-        let ours = ours.map(|(one, _)| one.event.head.id.clone()).collect::<Vec<_>>();
+    /// Publishes all batches that are ready at once. A fault that would come again with the same messages may be the fault
+    /// of one batch, so each is then tried alone, as what it now is: a suspect.
+    async fn publish(&self, ready: Vec<Result<Ready, Problem>>) -> Vec<Result<(), Problem>> {
+        let refusal = |fault: &PortError| Problem::from_port("store the event", fault);
+        let all = ready.iter().flatten().flatten().cloned().collect::<Ready>();
+        let several = ready.iter().flatten().filter(|batch| !batch.is_empty()).count() > 1;
+        let fault = match self.send(all).await {
+            Ok(()) => return ready.into_iter().map(|batch| batch.map(drop)).collect(),
+            Err(fault) => fault,
+        };
+        let common = (fault.is_transient() || !several).then(|| refusal(&fault));
+        let alone = |batch: Result<Ready, Problem>| {
+            let common = common.clone();
+            async move {
+                let mut batch = batch?;
+                if batch.is_empty() {
+                    return Ok(());
+                }
+                if let Some(problem) = common {
+                    return Err(problem);
+                }
+                batch.iter_mut().for_each(|one| one.suspect = true);
+                self.send(batch).await.map_err(|fault| refusal(&fault))
+            }
+        };
+        join_all(ready.into_iter().map(alone)).await
+    }
+
+    async fn send(&self, messages: Ready) -> PortResult<()> {
+        if messages.is_empty() { Ok(()) } else { self.publish.publish(messages).await }
+    }
+
+    /// Gives up claims that are ours alone: nothing was published under them.
+    async fn give_back(&self, space: &SpaceId, ours: Vec<EventId>) {
         if ours.is_empty() {
             return;
         }
@@ -196,11 +214,11 @@ impl Acceptor {
 
     /// Notes that the ids are accepted. They are, whether that can be noted or not: an id that stays pending only makes
     /// the next copy a suspect.
-    async fn commit(&self, space: &SpaceId, events: &[Submission], plans: &[Plan]) {
+    async fn commit<'p>(&self, space: &SpaceId, accepted: impl Iterator<Item = &'p Planned<'p>>) {
         let mut by_acceptance = BTreeMap::<Timestamp, Ids>::new();
-        for (one, plan) in events.iter().zip(plans) {
+        for (one, plan) in accepted.flat_map(Planned::each) {
             if let Plan::Publish { accepted_at, claim: Claim::Ours | Claim::Shared, .. } = plan {
-                let ids = by_acceptance.entry(*accepted_at).or_default();
+                let ids = by_acceptance.entry(accepted_at).or_default();
                 ids.push((one.event.head.id.clone(), one.sha256));
             }
         }
@@ -210,21 +228,4 @@ impl Acceptor {
             }
         }
     }
-}
-
-fn conflict(events: &[Submission], plans: &[Plan]) -> Problem {
-    let numbered = events.iter().zip(plans).enumerate().filter(|(_, (_, plan))| **plan == Plan::Conflict);
-    let details = numbered.map(|(index, (one, _))| Detail {
-        index,
-        path: "/id".into(),
-        problem: format!("{} was given to another event of this space", one.event.head.id),
-        fix: "give each event an id of its own, and send repeats byte for byte".into(),
-    });
-    let details = details.collect::<Vec<_>>();
-    let message = match details.as_slice() {
-        [one] => format!("the id {}", one.problem),
-        many => format!("{} ids were given to other events of this space; nothing was accepted", many.len()),
-    };
-    let fix = "give each event an id of its own; a repeat of the same event must be the same bytes";
-    Problem::listed(Kind::IdTaken, message, fix, details)
 }

@@ -128,7 +128,7 @@ impl Access {
     }
 
     /// The environment of a space; `None` without the space.
-    async fn within(&self, space: SpaceId, environment: &str) -> Result<Option<Scope>, Problem> {
+    pub(crate) async fn within(&self, space: SpaceId, environment: &str) -> Result<Option<Scope>, Problem> {
         let Some(known) = self.space(&space).await? else { return Ok(None) };
         let environment =
             known.environments.into_iter().find(|one| one.as_str() == environment).ok_or_else(|| {

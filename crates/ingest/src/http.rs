@@ -18,7 +18,7 @@ use postrider_dialects::cloudevents::BINARY_HEADER;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::accept::{Accepted, Acceptor};
+use crate::accept::{Accepted, Acceptor, Batch};
 use crate::access::Access;
 use crate::form::Form;
 use crate::problem::{Kind, Problem};
@@ -116,7 +116,8 @@ impl Door {
             Reader { settings: &self.settings, scope: &scope, now, random: self.deps.random.as_ref() };
         let events = reader.read(&Input { form, attributes: &attributes, content_type, body: &body })?;
         self.rates.take(&scope.space, events.len(), now)?;
-        self.acceptor.accept(&scope, events, now, &trace::of_headers(&headers)).await
+        let batch = Batch { events, trace: trace::of_headers(&headers), suspect: false };
+        self.acceptor.accept(&scope.space, batch, now).await
     }
 
     /// Shows what came of a request.

@@ -1,7 +1,8 @@
-//! The doors and their one accept path: what a CMS says becomes an event that is not lost any more.
+//! Two doors and their one accept path: what a CMS says becomes an event that is not lost any more.
 //!
 //! - [`http`]: the HTTP door, `POST /spaces/{space}/environments/{environment}/events`.
 //! - [`sources_door`]: where a CMS sends its own webhooks, `…/sources/{source}`.
+//! - [`inbox`]: the AMQP door, for what a CMS publishes to the broker.
 //! - [`access`]: who may publish where; [`form`] and [`reading`]: from bytes to events, all faults at once.
 //! - [`accept`]: the one path behind every door: claim, store, publish, commit (DESIGN §2).
 //! - [`pressure`]: how much is waiting, measured each second; [`rate`]: how much a space may send.
@@ -11,12 +12,14 @@ pub mod accept;
 pub mod access;
 pub mod form;
 pub mod http;
+pub mod inbox;
 pub mod pressure;
 pub mod problem;
 pub mod rate;
 pub mod reading;
 pub mod sources_door;
 
+mod condition;
 mod slices;
 mod trace;
 
@@ -29,11 +32,14 @@ use postrider_ports::bodies::Bodies;
 use postrider_ports::claims::Claims;
 use postrider_ports::clock::{Clock, Random};
 use postrider_ports::error::PortError;
+use postrider_ports::inbox::Inboxes;
 use postrider_ports::queue::{Depths, Publish};
 use postrider_ports::secrets::Secrets;
 use postrider_ports::sources::Sources;
 use postrider_runtime::health::Component;
 use postrider_runtime::shutdown::Shutdown;
+
+use condition::Condition;
 
 pub use http::router;
 pub use pressure::Pressure;
@@ -51,14 +57,19 @@ pub struct Settings {
     pub max_depth: usize,
     /// Messages waiting in all queues together above which nothing more is accepted.
     pub max_backlog: u64,
-    /// Events that one space may send per second (DESIGN §5).
+    /// Events that one space may send per second through each door (DESIGN §5).
     pub per_space_events_per_second: u32,
-    /// Bytes of all requests being worked on at once; what exceeds them is sent away for a moment.
+    /// Bytes of all requests being worked on at once; what exceeds them is sent away for a moment. As much again may be
+    /// inputs of the inbox, and once it is, no more are taken.
     pub max_bytes_in_flight: usize,
     /// How long a client may take to send a request's body.
     pub body_timeout: Duration,
     /// How long a token or space is believed before it is looked up again: a revoked token works no longer than this.
     pub believed_for: Duration,
+    /// Most inputs taken from the inbox at once, to be claimed and published together.
+    pub inbox_batch: usize,
+    /// Inputs of the inbox held at once, being accepted or waiting for the rate of their space.
+    pub inbox_room: usize,
 }
 
 /// What the service stands on. Clones speak of the same parts.
@@ -78,6 +89,8 @@ pub struct Deps {
     pub sources: Arc<dyn Sources>,
     /// The key ring, for what proves a source's webhooks.
     pub secrets: Arc<dyn Secrets>,
+    /// What CMSs publish to a broker; `None` where there is none.
+    pub inbox: Option<Arc<dyn Inboxes>>,
     /// How much is waiting.
     pub depths: Arc<dyn Depths>,
     /// What [`run`] last measured; [`router`] looks at it. Give both the same.
@@ -104,21 +117,41 @@ impl Default for Settings {
             max_bytes_in_flight: 32 * 1024 * 1024,
             body_timeout: Duration::from_secs(30),
             believed_for: Duration::from_secs(5),
+            inbox_batch: 64,
+            // Four batches, each at another step of its way.
+            inbox_room: 256,
         }
     }
 }
 
-/// Measures each second how much is waiting, until asked to stop. While it cannot be measured the service says that it is
-/// not ready, and goes on by what it knew last.
-pub async fn run(_settings: Settings, deps: Deps, shutdown: Shutdown) -> Result<(), PortError> {
+/// Runs until asked to stop: measures each second how much is waiting, and takes in what comes to the inbox, if there is
+/// one. While something that it needs is away the service says that it is not ready.
+pub async fn run(settings: Settings, deps: Deps, shutdown: Shutdown) -> Result<(), PortError> {
+    let condition = Condition::new(deps.health.clone());
+    let measured = measure(&deps, &condition, &shutdown);
+    match &deps.inbox {
+        None => measured.await,
+        Some(inboxes) => {
+            let taken_in = inbox::run(&settings, &deps, inboxes.as_ref(), &condition, &shutdown);
+            tokio::join!(measured, taken_in);
+        }
+    }
+    Ok(())
+}
+
+/// While it cannot be measured the last figure stays.
+async fn measure(deps: &Deps, condition: &Condition, shutdown: &Shutdown) {
+    const PART: &str = "backlog";
     loop {
         match deps.pressure.measure(deps.depths.as_ref()).await {
-            Ok(_waiting) => deps.health.ready(),
-            Err(fault) => deps.health.not_ready(format!("the depth of the queues cannot be read: {fault}")),
+            Ok(_waiting) => condition.well(PART),
+            Err(fault) => {
+                condition.hindered(PART, format!("the depth of the queues cannot be read: {fault}"));
+            }
         }
         tokio::select! {
             biased;
-            () = shutdown.stopping() => return Ok(()),
+            () = shutdown.stopping() => return,
             () = deps.clock.sleep_until(deps.clock.now().plus(pressure::EVERY)) => {}
         }
     }

@@ -1,12 +1,12 @@
 //! Back-pressure: how much is waiting, as measured last (DESIGN §4.2).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use postrider_domain::message::Queue;
 use postrider_ports::error::PortResult;
 use postrider_ports::queue::Depths;
+use tokio::sync::watch;
 
 /// How often it is measured.
 pub const EVERY: Duration = Duration::from_secs(1);
@@ -14,7 +14,7 @@ pub const EVERY: Duration = Duration::from_secs(1);
 /// The number of messages that are ready and wait, over all queues: an event that is accepted now stands behind them.
 /// What was put off to a later instant does not count; a receiver that is down must not close the door for all.
 #[derive(Debug, Clone, Default)]
-pub struct Pressure(Arc<AtomicU64>);
+pub struct Pressure(Arc<watch::Sender<u64>>);
 
 impl Pressure {
     /// Nothing waits, until it is measured.
@@ -28,12 +28,18 @@ impl Pressure {
         for queue in Queue::ALL {
             waiting = waiting.saturating_add(depths.depth(queue).await?.ready);
         }
-        self.0.store(waiting, Ordering::Relaxed);
+        self.0.send_replace(waiting);
         Ok(waiting)
     }
 
     /// As measured last.
     pub fn waiting(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        *self.0.borrow()
+    }
+
+    /// Waits until what was measured last is like this.
+    pub(crate) async fn until(&self, is_so: impl Fn(u64) -> bool) {
+        // `self` holds the sender, so waiting cannot fail.
+        drop(self.0.subscribe().wait_for(|waiting| is_so(*waiting)).await);
     }
 }

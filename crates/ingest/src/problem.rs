@@ -1,6 +1,7 @@
 //! Every way to refuse. A door shows a problem in its own manner: HTTP as status and JSON, a queue as the reason of a
 //! parked message.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use axum::Json;
@@ -15,6 +16,8 @@ use tracing::{error, warn};
 
 /// Longest list of faults in one answer: nobody mends more at once.
 const MOST_DETAILS: usize = 100;
+/// Longest list of faults in one line: with places and texts of usual length it stays below 4 KiB.
+const MOST_IN_A_LINE: usize = 10;
 
 /// Why something is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -50,6 +53,8 @@ pub struct Detail {
 pub enum Kind {
     /// The bytes are no UTF-8.
     InvalidUtf8,
+    /// The routing key does not say space, environment, type and action.
+    InvalidRoutingKey,
     /// The text is no JSON.
     MalformedJson,
     /// The body broke off.
@@ -86,7 +91,9 @@ impl Kind {
     /// The HTTP status.
     pub fn status(self) -> StatusCode {
         match self {
-            Self::InvalidUtf8 | Self::MalformedJson | Self::BrokenBody => StatusCode::BAD_REQUEST,
+            Self::InvalidUtf8 | Self::InvalidRoutingKey | Self::MalformedJson | Self::BrokenBody => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -106,6 +113,7 @@ impl Kind {
     pub fn code(self) -> &'static str {
         match self {
             Self::InvalidUtf8 => "invalid_utf8",
+            Self::InvalidRoutingKey => "invalid_routing_key",
             Self::MalformedJson => "malformed_json",
             Self::BrokenBody => "broken_body",
             Self::Unauthenticated => "unauthenticated",
@@ -158,6 +166,20 @@ impl Problem {
         error!(%fault, "cannot {doing}");
         let fix = "report it to the operator with the requestId; the log says more";
         Self::new(Kind::Internal, format!("cannot {doing}"), fix)
+    }
+
+    /// The problem as one line of text: which, what, how to mend it, and its first faults.
+    pub fn as_reason(&self) -> String {
+        let mut reason = format!("{}: {}; to mend it: {}", self.kind.code(), self.message, self.fix);
+        for detail in self.details.iter().take(MOST_IN_A_LINE) {
+            let Detail { index, path, problem, fix } = detail;
+            // Writing to a String cannot fail.
+            let _ = write!(reason, "; event {index} {path} {problem} ({fix})");
+        }
+        if let Some(more @ 1..) = self.details.len().checked_sub(MOST_IN_A_LINE) {
+            let _ = write!(reason, "; and {more} more");
+        }
+        reason
     }
 
     /// The problem as an HTTP answer.

@@ -18,7 +18,7 @@ use postrider_ports::secrets::{Place, SOURCE};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::accept::Accepted;
+use crate::accept::{Accepted, Batch};
 use crate::access::bearer;
 use crate::http::{Door, check_encoding, no_address};
 use crate::problem::{Kind, Problem};
@@ -82,7 +82,8 @@ impl Door {
         }
         let events = reader.read_webhook(dialect, &received).map_err(|problem| foreign(problem, &source))?;
         self.rates.take(&scope.space, events.len(), now)?;
-        self.acceptor.accept(&scope, events, now, &trace::of_headers(&head.headers)).await
+        let batch = Batch { events, trace: trace::of_headers(&head.headers), suspect: false };
+        self.acceptor.accept(&scope.space, batch, now).await
     }
 }
 

@@ -17,9 +17,17 @@ pub(crate) fn of_headers(headers: &HeaderMap) -> TraceContext {
     let Some(parent) = parent.filter(|_| parents.next().is_none()) else { return TraceContext::default() };
     let states =
         headers.get_all("tracestate").iter().map(|value| value.to_str()).collect::<Result<Vec<_>, _>>();
-    let state = states.map(|states| states.join(",")).unwrap_or_default();
-    let is_good = (1..=LONGEST_STATE).contains(&state.len());
-    TraceContext { parent: Some(parent), state: is_good.then_some(state) }
+    TraceContext { parent: Some(parent), state: states.ok().and_then(|states| state(states.join(","))) }
+}
+
+/// What is good of the context that a message names.
+pub(crate) fn of_message(context: &TraceContext) -> TraceContext {
+    let Some(parent) = context.parent.as_deref().and_then(parent) else { return TraceContext::default() };
+    TraceContext { parent: Some(parent), state: context.state.clone().and_then(state) }
+}
+
+fn state(text: String) -> Option<String> {
+    (1..=LONGEST_STATE).contains(&text.len()).then_some(text)
 }
 
 /// Checks a `traceparent`. One of a later version is read as far as version 00 goes.

@@ -134,6 +134,7 @@ impl Stage<'_> {
             spaces: store.spaces.clone(),
             sources: store.sources.clone(),
             secrets: secrets.clone(),
+            inbox: queues.inbox.clone(),
             depths: queues.depths.clone(),
             pressure: postrider_ingest::Pressure::new(),
             clock: self.clock.clone(),

@@ -72,6 +72,7 @@ impl World {
             spaces: sources.clone(),
             sources: sources.clone(),
             secrets: Arc::new(PlainSecrets),
+            inbox: None,
             depths: queue.clone(),
             pressure: Pressure::new(),
             clock: clock.clone(),
