@@ -6,6 +6,7 @@
 //! [`postgres::database`]. A test that stops, restarts or cuts off a server starts one of its own instead:
 //! [`rabbitmq::Broker`], [`redis::Server`], [`postgres::Server`].
 
+mod installation;
 pub mod postgres;
 mod process;
 pub mod rabbitmq;
@@ -21,6 +22,8 @@ use std::time::Duration;
 pub const AMQP: &str = "POSTRIDER_TEST_AMQP";
 /// The URL of the shared broker's management API, with user and password.
 pub const AMQP_MANAGEMENT: &str = "POSTRIDER_TEST_AMQP_MANAGEMENT";
+/// The root folder of another Debian whose RabbitMQ is to be used instead of this system's. Entering it takes root's rights.
+pub const RABBITMQ_ROOT: &str = "POSTRIDER_TEST_RABBITMQ_ROOT";
 /// The URL of the shared Redis, without a database number.
 pub const REDIS: &str = "POSTRIDER_TEST_REDIS";
 /// The URL of the shared Postgres, without a database; its user is a superuser.
@@ -56,6 +59,12 @@ fn shared(variable: &str) -> String {
 )]
 pub fn full() -> bool {
     std::env::var_os("POSTRIDER_TEST_FULL").is_some()
+}
+
+/// Whether servers must sync to disk as they do for an operator: the bench measures them so.
+#[expect(clippy::disallowed_methods, reason = "the bench says in the environment how servers must be run")]
+fn synced() -> bool {
+    std::env::var_os("POSTRIDER_TEST_SYNC").is_some()
 }
 
 /// Returns once `ready` answers true. A server that is starting gives no signal but its answer, so this asks again and

@@ -10,12 +10,13 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::process::Process;
-use super::{POSTGRES, free_port, newest, shared, until_ready};
+use super::{POSTGRES, free_port, newest, shared, synced, until_ready};
 
 /// The user that runs the server when the tests run as root, who must not.
 const USER: &str = "postgres";
 
-/// A private server. It does not sync to disk: it survives its own restart, not a power cut, and is much faster.
+/// A private server. Unless the bench wants it otherwise it does not sync to disk: it survives its own restart, not a power
+/// cut, and is much faster.
 /// Dropped, it is killed.
 #[derive(Debug)]
 pub struct Server {
@@ -31,6 +32,13 @@ pub struct Server {
 pub async fn database() -> String {
     let url = shared(POSTGRES);
     make(&url).await.unwrap_or_else(|error| panic!("no database on the shared Postgres: {error}"))
+}
+
+/// Drops a database that [`database`] or [`Server::database`] made, whoever still uses it.
+pub async fn drop_database(url: &str) -> io::Result<()> {
+    let (server, name) =
+        url.rsplit_once('/').ok_or_else(|| io::Error::other(format!("{url} names no database")))?;
+    sql(&format!("{server}/postgres"), &format!("DROP DATABASE {name} WITH (FORCE)")).await
 }
 
 impl Server {
@@ -64,14 +72,11 @@ impl Server {
         let mut command = as_server(program("postgres")?, folder)?;
         command.arg("-D").arg(folder.join("data"));
         let port = format!("port={}", self.port);
-        for setting in [
-            &port,
-            "listen_addresses=127.0.0.1",
-            "unix_socket_directories=",
-            "max_connections=300",
-            "fsync=off",
-            "full_page_writes=off",
-        ] {
+        let own =
+            [&port, "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300"];
+        let unsafe_but_fast: &[&str] =
+            if synced() { &[] } else { &["fsync=off", "full_page_writes=off"] };
+        for setting in own.iter().chain(unsafe_but_fast) {
             command.args(["-c", setting]);
         }
         let mut process = Process::start("postgres", &mut command, folder)?;

@@ -21,9 +21,9 @@ pub(super) struct Process {
 }
 
 /// A command that dies with whoever runs it: even a test that is killed leaves nothing behind.
-pub(super) fn bound(program: impl AsRef<std::ffi::OsStr>) -> Command {
+pub(super) fn bound(words: &[impl AsRef<std::ffi::OsStr>]) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "TERM", "--"]).arg(program);
+    command.args(["--pdeathsig", "TERM", "--"]).args(words);
     command
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -12,8 +12,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
+use super::installation::Installation;
 use super::process::{Process, bound};
-use super::{AMQP, AMQP_MANAGEMENT, LOOK, free_port, newest, shared, until_ready};
+use super::{AMQP, AMQP_MANAGEMENT, LOOK, free_port, shared, until_ready};
 
 /// `guest:guest`, RabbitMQ's user for loopback connections, as HTTP's basic authentication writes it.
 const BASIC: &str = "Basic Z3Vlc3Q6Z3Vlc3Q=";
@@ -24,6 +25,7 @@ const BEHIND: Duration = Duration::from_secs(30);
 /// A private broker with the management plugin. Dropped, it is killed.
 #[derive(Debug)]
 pub struct Broker {
+    installation: Installation,
     folder: TempDir,
     amqp: u16,
     distribution: u16,
@@ -59,13 +61,21 @@ pub fn management_of_all() -> Management {
     Management { port: port.unwrap_or_else(|| panic!("{AMQP_MANAGEMENT} has no port: {url}")) }
 }
 
+/// The version that brokers started here have.
+///
+/// # Panics
+/// When no RabbitMQ is installed where the environment, or else this system, says.
+pub fn version() -> String {
+    Installation::chosen().version().unwrap_or_else(|error| panic!("which RabbitMQ is installed: {error}"))
+}
+
 impl Broker {
     /// Starts a broker over empty storage and waits until it answers.
     pub async fn start() -> io::Result<Self> {
         let folder = TempDir::with_prefix("postrider-rabbitmq-")?;
         let (amqp, distribution, epmd_port) = (free_port()?, free_port()?, free_port()?);
         let management = Management { port: free_port()? };
-        let mut epmd = bound("epmd");
+        let mut epmd = bound(&["epmd"]);
         epmd.args(["-port", &epmd_port.to_string(), "-address", "127.0.0.1"]);
         let epmd = Process::start("epmd", &mut epmd, folder.path())?;
         fs::write(folder.path().join("plugins"), "[rabbitmq_management].")?;
@@ -76,7 +86,9 @@ impl Broker {
             management.port
         );
         fs::write(folder.path().join("rabbitmq.conf"), settings)?;
-        let mut broker = Self { folder, amqp, distribution, epmd_port, management, node: None, epmd };
+        let installation = Installation::chosen();
+        let mut broker =
+            Self { installation, folder, amqp, distribution, epmd_port, management, node: None, epmd };
         broker.start_again().await?;
         Ok(broker)
     }
@@ -85,8 +97,8 @@ impl Broker {
     /// until it answers.
     pub async fn start_again(&mut self) -> io::Result<()> {
         let folder = self.folder.path();
-        let file = |name: &str| folder.join(name);
-        let mut command = self.at_node(bound(program("rabbitmq-server")?));
+        let file = |name: &str| self.seen().join(name);
+        let mut command = self.at_node(bound(&self.installation.command("rabbitmq-server", folder)?));
         command
             .env("RABBITMQ_NODE_PORT", self.amqp.to_string())
             .env("RABBITMQ_DIST_PORT", self.distribution.to_string())
@@ -112,7 +124,8 @@ impl Broker {
 
     /// Lets the broker believe that it has no memory left, or enough again. Without memory it takes no publishes.
     pub async fn set_memory_alarm(&self, on: bool) -> io::Result<()> {
-        let mut command = self.at_node(Command::new(program("rabbitmqctl")?));
+        let words = self.installation.command("rabbitmqctl", self.folder.path())?;
+        let mut command = self.at_node(bound(&words));
         // The share of the machine's memory that it may use.
         command.args(["set_vm_memory_high_watermark", if on { "0" } else { "0.4" }]);
         let output = command.output().await?;
@@ -125,11 +138,16 @@ impl Broker {
     /// The command with what names this node.
     fn at_node(&self, mut command: Command) -> Command {
         command
-            .env("HOME", self.folder.path())
+            .env("HOME", self.seen())
             .env("ERL_EPMD_PORT", self.epmd_port.to_string())
             .env("ERL_EPMD_ADDRESS", "127.0.0.1")
             .env("RABBITMQ_NODENAME", format!("postrider-{}@localhost", self.amqp));
         command
+    }
+
+    /// Its folder, as its programs see it.
+    fn seen(&self) -> &Path {
+        self.installation.seen(self.folder.path())
     }
 
     /// Stops the broker as an operator does; its storage stays.
@@ -161,11 +179,6 @@ impl Broker {
     pub fn management(&self) -> &Management {
         &self.management
     }
-}
-
-/// One of RabbitMQ's programs. Those in /usr/sbin are wrappers that change user and directory.
-fn program(name: &str) -> io::Result<PathBuf> {
-    newest("/usr/lib/rabbitmq/lib", "rabbitmq_server-", &format!("sbin/{name}"), "rabbitmq-server")
 }
 
 impl Management {

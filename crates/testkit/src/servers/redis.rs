@@ -51,7 +51,7 @@ impl Server {
     pub async fn start_again(&mut self) -> io::Result<()> {
         let port = self.port.to_string();
         let databases = DATABASES.to_string();
-        let mut command = bound("redis-server");
+        let mut command = bound(&["redis-server"]);
         command.args(["--port", &port, "--bind", "127.0.0.1", "--databases", &databases]);
         command
             .args(["--save", "", "--appendonly", "no", "--daemonize", "no", "--dir"])
