@@ -1,66 +1,164 @@
-//! `cargo xtask bench`: what a person waits for, measured on the release binary. A benchmark, never a test: it judges
-//! nothing.
+//! `cargo xtask bench`: what Postrider does on this machine, measured on the release binary. A benchmark, not a test: a
+//! slow run is a figure, not a failure. But a run that loses, repeats or refuses something fails.
+//!
+//! ```text
+//!  cargo xtask bench ─▶ builds the binary and itself with optimisation
+//!      └─▶ postrider-test-servers (private RabbitMQ, Redis, Postgres that syncs)
+//!              └─▶ the optimised xtask: starts Postrider's processes, generator ─▶ ingest … dispatcher ─▶ receiver
+//! ```
+//!
+//! Generator and receiver live in one thread of this process, so both read one clock. Every run has processes, a virtual
+//! host and a database of its own.
 
-use std::io::{BufRead, BufReader};
+mod about;
+mod book;
+mod figures;
+mod http;
+mod load;
+mod reading;
+mod receiver;
+mod report;
+mod run;
+mod scenario;
+mod servers;
+mod starts;
+mod system;
+mod usage;
+
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
-/// Enough for a median that one disturbed start does not move.
-const STARTS: usize = 21;
-/// The demo mostly waits for its own retry delays.
-const DEMOS: usize = 3;
+use book::Book;
+use figures::number;
+use load::Door;
+use receiver::{Manner, Receiver};
+use report::Results;
+use run::Lab;
+use scenario::{ALL, RUNS, Scenario, shown};
+use servers::Servers;
 
-/// Prints how long `serve` takes to be ready on an empty folder, and how long the demo takes.
+/// The start figures, as they are asked for.
+const STARTS: &str = "starts";
+/// Requests of the generator straight to the receiver.
+const CEILING_EVENTS: usize = 30_000;
+
+/// Builds what is needed, and runs [`measure`] beside private servers.
 ///
 /// # Errors
-/// When the binary cannot be built or started, or the demo does not come out as it must.
-pub(crate) fn run(root: &Path) -> Result<bool> {
-    let built = Command::new("cargo").args(["build", "--release", "--quiet"]).current_dir(root).status()?;
-    ensure!(built.success(), "the release binary does not build");
-    let binary = root.join("target/release/postrider");
-    let starts = (0..STARTS).map(|_| ready(&binary)).collect::<Result<Vec<_>>>()?;
-    report("serve on an empty folder, until it says that it is ready", starts);
-    let demos = (0..DEMOS).map(|_| demo(&binary)).collect::<Result<Vec<_>>>()?;
-    report("demo, from start to exit", demos);
+/// When something does not build or start.
+pub(crate) fn run(root: &Path, names: &[&str]) -> Result<bool> {
+    chosen(names)?;
+    for package in ["postrider-cli", "postrider-xtask"] {
+        let built = ["build", "--release", "--quiet", "--package", package];
+        let built = Command::new("cargo").args(built).current_dir(root).status()?;
+        ensure!(built.success(), "{package} does not build");
+    }
+    let status = Command::new("cargo")
+        .args(["run", "--quiet", "--package", "postrider-testkit", "--bin", "postrider-test-servers", "--"])
+        .args(["rabbitmq", "redis", "postgres", "--"])
+        .arg(root.join("target/release/postrider-xtask"))
+        .arg("measure")
+        .args(names)
+        .env("POSTRIDER_TEST_SYNC", "1")
+        .current_dir(root)
+        .status()?;
+    Ok(status.success())
+}
+
+/// Runs the chosen scenarios beside the servers that the environment names, or all, and prints the tables. Only after all
+/// of them the page and the file in `docs` are written.
+///
+/// # Errors
+/// When a run fails.
+pub(crate) fn measure(root: &Path, names: &[&str]) -> Result<bool> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let results = runtime.block_on(measure_all(root, names))?;
+    println!("\n{}", results.tables());
+    if names.is_empty() {
+        results.publish(root)?;
+        println!("written to docs/benchmarks.md and docs/benchmarks/runs.json");
+    } else {
+        results.keep(&root.join("target/bench/runs.json"))?;
+        println!("every run is in target/bench/runs.json");
+    }
     Ok(true)
 }
 
-/// `serve` prints its address once every component is ready.
-#[expect(clippy::disallowed_methods, reason = "it measures")]
-fn ready(binary: &Path) -> Result<Duration> {
-    let folder = std::env::temp_dir().join(format!("postrider-bench-{}", std::process::id()));
-    let started = Instant::now();
-    let mut process = Command::new(binary)
-        .args(["serve", "--bind", "127.0.0.1:0", "--data-dir"])
-        .arg(&folder)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .context("serve does not start")?;
-    let mut line = String::new();
-    let output = process.stdout.take().context("its output is piped")?;
-    BufReader::new(output).read_line(&mut line)?;
-    let took = started.elapsed();
-    process.kill()?;
-    process.wait()?;
-    std::fs::remove_dir_all(&folder)?;
-    ensure!(line.contains("listens on"), "serve said {line:?} instead of its address");
-    Ok(took)
+async fn measure_all(root: &Path, names: &[&str]) -> Result<Results> {
+    let (scenarios, starts) = chosen(names)?;
+    let mut lab = Lab {
+        binary: root.join("target/release/postrider").canonicalize().context("the binary is not built")?,
+        servers: Servers::find()?,
+        receiver: Receiver::start([127, 0, 0, 1]).await?,
+        hanging: Receiver::start([127, 0, 0, 2]).await?,
+    };
+    let command = format!("cargo xtask bench {}", names.join(" "));
+    let about = about::about(root, &lab.binary, &lab.servers, command.trim()).await?;
+    let ceiling = ceiling(&lab.receiver).await?;
+    println!("generator straight to receiver: {ceiling:.0} requests/s");
+    let mut runs = Vec::new();
+    for scenario in scenarios {
+        for number in 1..=RUNS {
+            let ran = lab.run(scenario, number).await;
+            let ran = ran.with_context(|| format!("scenario {}, run {number}", scenario.name))?;
+            println!("{} run {number}: {}", scenario.name, shown(ran.figure, scenario.unit));
+            runs.push(ran.raw);
+        }
+    }
+    let starts = starts.then(|| starts::measure(&lab.binary)).transpose()?;
+    Ok(Results { about, ceiling, starts, runs })
 }
 
-#[expect(clippy::disallowed_methods, reason = "it measures")]
-fn demo(binary: &Path) -> Result<Duration> {
-    let started = Instant::now();
-    let status = Command::new(binary).arg("demo").stdout(Stdio::null()).stderr(Stdio::null()).status()?;
-    ensure!(status.success(), "the demo did not come out as it must: {status}");
-    Ok(started.elapsed())
+/// The scenarios of these names, all for none, and whether the start figures are wanted.
+fn chosen(names: &[&str]) -> Result<(Vec<&'static Scenario>, bool)> {
+    let known = |name: &&str| *name == STARTS || ALL.iter().any(|scenario| scenario.name == *name);
+    if let Some(unknown) = names.iter().find(|name| !known(name)) {
+        let all: Vec<&str> = ALL.iter().map(|scenario| scenario.name).chain([STARTS]).collect();
+        bail!("there is no scenario {unknown}; there are {}", all.join(", "));
+    }
+    let wanted = |name| names.is_empty() || names.contains(&name);
+    Ok((ALL.iter().filter(|scenario| wanted(scenario.name)).collect(), wanted(STARTS)))
 }
 
-fn report(what: &str, mut times: Vec<Duration>) {
-    times.sort();
-    let (least, middle, most) = (times[0], times[times.len() / 2], times[times.len() - 1]);
-    println!("{what}: median {middle:.1?}, from {least:.1?} to {most:.1?} ({} runs)", times.len());
+/// How many requests per second generator and receiver manage between themselves: no figure can be higher.
+async fn ceiling(receiver: &Receiver) -> Result<f64> {
+    let book = Arc::new(Book::new(1, CEILING_EVENTS));
+    let load = receiver.open(&book);
+    let door = Door {
+        address: receiver.address(),
+        path: Receiver::path(load, Manner::AtOnce, 0),
+        authorization: String::new(),
+        prefix: "ceiling".to_owned(),
+    };
+    load::flood(&door, &book, CEILING_EVENTS).await?;
+    let account = book.account()?;
+    Ok(number(account.deliveries) / account.took.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_that_is_not_there_is_refused_with_those_that_are() {
+        let error = chosen(&["A", "Z"]).expect_err("there is no Z").to_string();
+        assert!(error.contains('Z') && error.contains("A-serve"), "{error}");
+        assert_eq!(chosen(&[]).expect("all").0.len(), ALL.len());
+        assert!(!chosen(&["A"]).expect("one").1);
+    }
+
+    #[tokio::test]
+    async fn the_generator_reaches_the_receiver_and_everything_arrives_once() {
+        let receiver = Receiver::start([127, 0, 0, 1]).await.expect("a port");
+        let book = Arc::new(Book::new(1, 50));
+        let load = receiver.open(&book);
+        let path = Receiver::path(load, Manner::AtOnce, 0);
+        let door =
+            Door { address: receiver.address(), path, authorization: String::new(), prefix: "t".to_owned() };
+        load::steadily(&door, &book, 50, 1000).await.expect("all are accepted");
+        assert_eq!(book.account().expect("all came once").deliveries, 50);
+    }
 }

@@ -14,7 +14,7 @@ const USAGE: &str = "\
 cargo xtask test           everything a change must pass; ends with the line `N passed, N failed`
 cargo xtask test --full    the same, the tests that take long, and the security advisories (needs github.com)
 cargo xtask advisories     only the security advisories of all dependencies (needs the same)
-cargo xtask bench          how long `serve` takes to be ready and the demo to run, measured";
+cargo xtask bench [A B …]  throughput, latency, processor time and memory, measured; without names all, into docs/benchmarks.md";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -23,7 +23,9 @@ fn main() -> ExitCode {
         ["test"] => test::run(root(), false),
         ["test", "--full"] => test::run(root(), true),
         ["advisories"] => test::advisories(root()),
-        ["bench"] => bench::run(root()),
+        ["bench", scenarios @ ..] => bench::run(root(), scenarios),
+        // What `bench` starts beside the servers.
+        ["measure", scenarios @ ..] => bench::measure(root(), scenarios),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -1,0 +1,126 @@
+//! The generator: publishes events over HTTP, one a request, as fast as they are accepted or at a steady pace.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::book::{Book, now};
+use super::http::{Connection, request};
+use super::receiver::MARK;
+
+/// Connections of a flood. With more, the events only wait in the sockets instead of in the generator.
+pub(crate) const CONNECTIONS: usize = 64;
+/// The size of an event's data: about what an entry of a CMS has.
+const DATA_BYTES: usize = 1000;
+
+/// Where and how events are published.
+#[derive(Debug, Clone)]
+pub(crate) struct Door {
+    pub(crate) address: SocketAddr,
+    pub(crate) path: String,
+    pub(crate) authorization: String,
+    /// Stands before the number in the id of each event, so that ids are unique.
+    pub(crate) prefix: String,
+}
+
+/// Publishes everything in the book, on [`CONNECTIONS`] connections, the next event once the one before is accepted.
+///
+/// # Errors
+/// When an event is not accepted.
+pub(crate) async fn flood(door: &Door, book: &Arc<Book>, events: usize) -> Result<()> {
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut senders = JoinSet::new();
+    for _ in 0..CONNECTIONS.min(events) {
+        let (door, book, next) = (door.clone(), Arc::clone(book), Arc::clone(&next));
+        senders.spawn(async move {
+            let mut connection = Connection::open(door.address).await?;
+            loop {
+                let event = next.fetch_add(1, Ordering::Relaxed);
+                if event >= events {
+                    return Ok(());
+                }
+                let request = door.event(event);
+                book.send(event, now());
+                publish(&mut connection, &request).await?;
+            }
+        });
+    }
+    finish(senders).await
+}
+
+/// Publishes everything in the book at a steady pace, whether or not the events before were accepted. The instant that
+/// counts is the one at which an event should have been sent.
+///
+/// # Errors
+/// When an event is not accepted.
+pub(crate) async fn steadily(door: &Door, book: &Arc<Book>, events: usize, per_second: u32) -> Result<()> {
+    let idle = Arc::new(Mutex::new(Vec::new()));
+    let mut senders = JoinSet::new();
+    let mut ticks = ticks(events, per_second)?;
+    while let Some((event, at)) = ticks.recv().await {
+        book.send(event, at);
+        let (door, idle) = (door.clone(), Arc::clone(&idle));
+        senders.spawn(async move {
+            let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut connection = match kept {
+                Some(connection) => connection,
+                None => Connection::open(door.address).await?,
+            };
+            publish(&mut connection, &door.event(event)).await?;
+            idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            Ok(())
+        });
+    }
+    finish(senders).await
+}
+
+/// The events and their instants, each at its instant. A thread of its own keeps them: the runtime's timers are exact to a
+/// millisecond only, and that would be in every latency.
+fn ticks(events: usize, per_second: u32) -> Result<mpsc::UnboundedReceiver<(usize, Instant)>> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let start = now() + Duration::from_millis(20);
+    let tick = move || {
+        for event in 0..events {
+            let at = start + Duration::from_secs(1) * u32::try_from(event).unwrap_or(u32::MAX) / per_second;
+            while let Some(rest) = at.checked_duration_since(now()).filter(|rest| !rest.is_zero()) {
+                std::thread::park_timeout(rest);
+            }
+            if sender.send((event, at)).is_err() {
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new().name("ticks".to_owned()).spawn(tick).context("no thread for the pace")?;
+    Ok(receiver)
+}
+
+async fn publish(connection: &mut Connection, request: &[u8]) -> Result<()> {
+    let answer = connection.send(request).await?;
+    let accepted = matches!(answer.status, 200 | 202);
+    ensure!(accepted, "not accepted: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
+    Ok(())
+}
+
+async fn finish(mut senders: JoinSet<Result<()>>) -> Result<()> {
+    while let Some(ended) = senders.join_next().await {
+        ended.context("a sender panicked")??;
+    }
+    Ok(())
+}
+
+impl Door {
+    /// The request that publishes an event.
+    fn event(&self, number: usize) -> Vec<u8> {
+        let filling = "x".repeat(DATA_BYTES);
+        let id = format!("{}-{number}", self.prefix);
+        let body = format!(
+            r#"{{"id":"{id}","type":"Entry","action":"publish","resource":{{"id":"r-{number}","contentType":"page"}},"data":{{{MARK}{number}","text":"{filling}"}}}}"#
+        );
+        request("POST", &self.path, &self.authorization, &body)
+    }
+}
