@@ -22,11 +22,15 @@ pub mod verify;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use postrider_runtime::telemetry::{self, Telemetry};
+use postrider_ports::clock::draw_call_id;
+use postrider_runtime::telemetry::{self, Telemetry, TelemetryError};
 
+use compose::clock::SystemClock;
+use compose::distributed::Role;
+use compose::random::OsRandom;
 use exit::{Code, Failure};
 use output::Output;
-use settings::layers::{Layers, Places};
+use settings::layers::{Layers, Places, Source};
 use settings::{Fault, Settings};
 
 /// Carries content events to the people who wait for them: signed webhook calls with retries and a record of every call.
@@ -60,6 +64,26 @@ struct Global {
 enum Command {
     /// Run the whole system in this process, on one SQLite file
     Serve(commands::serve::Serve),
+    /// Distributed: take events in, over HTTP and from the broker
+    Ingest(commands::process::Flags),
+    /// Distributed: match events and deliver them
+    Dispatcher(commands::process::Flags),
+    /// Distributed: keep a record of every call
+    LogWriter(commands::process::Flags),
+    /// Distributed: background work of one leader, such as retention
+    Jobs(commands::process::Flags),
+    /// Distributed: the management API
+    Api(commands::process::Flags),
+    /// Distributed: bring schema and broker up to date, and make the first token
+    Migrate(commands::migrate::Migrate),
+    /// Distributed: print, declare or verify what is on the broker
+    #[command(subcommand)]
+    Topology(commands::topology::Topology),
+    /// Ask a process of this machine whether it can do its work
+    Healthcheck(commands::healthcheck::Healthcheck),
+    /// Make keys for the ring that seals secrets
+    #[command(subcommand)]
+    Keys(commands::keys::Keys),
     /// Run the main job end to end against a built-in receiver, and show what came of it
     Demo(commands::demo::Demo),
     /// Receive calls, print them, and say whether their signatures verify
@@ -99,34 +123,74 @@ pub struct Context {
 pub async fn run(cli: Cli) -> anyhow::Result<Code> {
     let Cli { global, command } = cli;
     let output = Output { json: global.json };
-    let places = global.places(match &command {
-        Command::Serve(serve) => serve.flags(),
-        _ => Vec::new(),
-    });
-    // These two must speak of a faulty configuration themselves.
+    let places = global.places(command.flags());
+    // It must speak of a faulty configuration itself.
     if let Command::Config(config) = command {
         return commands::config::run(&config, places, output);
     }
     let (settings, layers) = settings::load(&places)?;
     let context = Context { settings, layers, output };
+    if let Some(role) = command.role() {
+        let _telemetry = context.telemetry(None, Some(role.name()))?;
+        return commands::process::run(role, context).await;
+    }
     match command {
         Command::Serve(serve) => {
-            let _telemetry = context.telemetry(None)?;
+            let _telemetry = context.telemetry(None, None)?;
             commands::serve::run(&serve, context).await
         }
         Command::Demo(demo) => {
-            let _telemetry = context.telemetry(Some("off"))?;
+            let _telemetry = context.telemetry(Some("off"), None)?;
             commands::demo::run(demo, context).await
         }
         Command::Listen(listen) => {
-            let _telemetry = context.telemetry(Some("warn"))?;
+            let _telemetry = context.telemetry(Some("warn"), None)?;
             commands::listen::run(listen, output.json).await
         }
         Command::Events(events) => commands::events::run(events, &context).await,
         Command::Webhooks(webhooks) => commands::webhooks::run(webhooks, &context).await,
         Command::Sources(sources) => commands::sources::run(sources, &context).await,
         Command::Calls(calls) => commands::calls::run(calls, &context).await,
-        Command::Config(_) => Ok(Code::Ok),
+        Command::Migrate(migrate) => {
+            let _telemetry = context.telemetry(None, None)?;
+            commands::migrate::run(&migrate, &context).await
+        }
+        Command::Topology(topology) => commands::topology::run(&topology, &context).await,
+        Command::Healthcheck(check) => commands::healthcheck::run(&check, &context).await,
+        Command::Keys(keys) => commands::keys::run(&keys, output),
+        Command::Config(_)
+        | Command::Ingest(_)
+        | Command::Dispatcher(_)
+        | Command::LogWriter(_)
+        | Command::Jobs(_)
+        | Command::Api(_) => unreachable!("these have been run above"),
+    }
+}
+
+impl Command {
+    /// The settings that its flags stand for.
+    fn flags(&self) -> Vec<(String, String, String)> {
+        match self {
+            Self::Serve(serve) => serve.flags(),
+            Self::Ingest(flags)
+            | Self::Dispatcher(flags)
+            | Self::LogWriter(flags)
+            | Self::Jobs(flags)
+            | Self::Api(flags) => flags.flags(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The process of the distributed system that it runs.
+    fn role(&self) -> Option<Role> {
+        match self {
+            Self::Ingest(_) => Some(Role::Ingest),
+            Self::Dispatcher(_) => Some(Role::Dispatcher),
+            Self::LogWriter(_) => Some(Role::LogWriter),
+            Self::Jobs(_) => Some(Role::Jobs),
+            Self::Api(_) => Some(Role::Api),
+            _ => None,
+        }
     }
 }
 
@@ -170,21 +234,30 @@ impl Global {
 }
 
 impl Context {
-    /// Sets up logging. `quiet` is the filter of a command that is not a server, unless somebody asked for another.
-    fn telemetry(&self, quiet: Option<&str>) -> anyhow::Result<Telemetry> {
-        let asked = self
-            .layers
-            .get("log.filter")
-            .is_some_and(|given| given.source != settings::layers::Source::Default);
-        let log = &self.settings.log;
-        let filter = quiet.filter(|_| !asked).unwrap_or(&log.filter);
-        telemetry::init(filter, log.format).map_err(|error| {
-            let source = self
-                .layers
-                .get("log.filter")
-                .map_or(settings::layers::Source::Default, |given| given.source.clone());
-            settings::Faults(vec![Fault { source, key: "log.filter".to_owned(), what: error.to_string() }])
-                .into()
+    /// Sets up telemetry. `quiet` is the log filter of a command that is not a server, unless somebody asked for another;
+    /// `role` is the process of the distributed system, if it is one.
+    fn telemetry(&self, quiet: Option<&str>, role: Option<&str>) -> anyhow::Result<Telemetry> {
+        let source = |key: &str| self.layers.get(key).map_or(Source::Default, |given| given.source.clone());
+        let Settings { log, telemetry: ours, .. } = &self.settings;
+        let instance = draw_call_id(&SystemClock::new(), &OsRandom).to_string();
+        let filter = quiet.filter(|_| source("log.filter") == Source::Default).unwrap_or(&log.filter);
+        let named = telemetry::Settings {
+            filter: filter.to_owned(),
+            format: log.format,
+            otlp: ours.otlp.clone(),
+            sample: ours.sample,
+            service: role.map_or_else(|| "postrider".to_owned(), |role| format!("postrider-{role}")),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            instance,
+            messaging_system: role.map_or("sqlite", |_| "rabbitmq").to_owned(),
+        };
+        telemetry::init(&named).map_err(|error| {
+            let key = match error {
+                TelemetryError::Exporter { .. } => "telemetry.otlp",
+                _ => "log.filter",
+            };
+            let fault = Fault { source: source(key), key: key.to_owned(), what: error.to_string() };
+            settings::Faults(vec![fault]).into()
         })
     }
 }

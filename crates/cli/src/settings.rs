@@ -23,6 +23,7 @@ use sections::redis::Redis;
 use sections::retention::Retention;
 use sections::server::Server;
 use sections::shutdown::Stopping;
+use sections::telemetry::Telemetry;
 
 /// The keys of every section, in the order in which they are printed.
 pub const KEYS: &[&[Key]] = &[
@@ -36,6 +37,7 @@ pub const KEYS: &[&[Key]] = &[
     sections::outbound::KEYS,
     sections::retention::KEYS,
     sections::log::KEYS,
+    sections::telemetry::KEYS,
     sections::keys::KEYS,
     sections::shutdown::KEYS,
 ];
@@ -63,6 +65,8 @@ pub struct Settings {
     pub retention: Retention,
     /// What is logged.
     pub log: Log,
+    /// What is told to a collector.
+    pub telemetry: Telemetry,
     /// The key ring.
     pub keys: Keys,
     /// How the process stops.
@@ -111,6 +115,7 @@ impl Settings {
         let outbound = Outbound::read(reader);
         let retention = Retention::read(reader);
         let log = Log::read(reader);
+        let telemetry = Telemetry::read(reader);
         let keys = Keys::read(reader);
         let shutdown = Stopping::read(reader);
         Some(Self {
@@ -124,6 +129,7 @@ impl Settings {
             outbound: outbound?,
             retention: retention?,
             log: log?,
+            telemetry: telemetry?,
             keys: keys?,
             shutdown: shutdown?,
         })

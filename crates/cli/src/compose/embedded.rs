@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use postrider_adapter_memory::{MemoryBreakers, MemoryClaims, MemoryMarks, MemoryRates, MemoryWindows};
+use postrider_adapter_memory::{
+    Alone, MemoryBreakers, MemoryClaims, MemoryMarks, MemoryRates, MemoryWindows,
+};
 use postrider_adapter_sqlite::{Database, OpenError};
 use postrider_domain::webhook::PlainHttp;
 use postrider_ports::access::Tokens;
@@ -146,7 +148,8 @@ impl Parts {
             rates: Arc::new(MemoryRates::new(clock.clone())),
             breakers: Arc::new(MemoryBreakers::new(clock.clone())),
         };
-        let (queues, store, log) = (Queues::of(&database, None), Store::of(&database), Log::of(&database));
+        let (queues, store, log) =
+            (Queues::of(&database, None), Store::of(&database), Log::of(&database, Arc::new(Alone)));
         Self { queues, store, log, memory, outward }
     }
 

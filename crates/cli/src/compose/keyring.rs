@@ -36,6 +36,27 @@ pub fn key_ring(settings: &Settings, first_start: bool, random: Arc<dyn Random>)
     }
 }
 
+/// The ring that all processes of a distributed system share. None is ever made here: two processes would make two.
+///
+/// # Errors
+/// When none is given, or it cannot be read.
+pub fn shared_ring(settings: &Settings, random: Arc<dyn Random>) -> Result<KeyRing, Failure> {
+    if settings.keys.value.is_none() && settings.keys.file.is_none() {
+        let cause = "no key ring is given, and every process must use the same one";
+        return Err(Failure::new(Code::Configuration, cause.to_owned()).next(
+            "make one with `postrider keys new` and give it to all as keys.value (POSTRIDER__KEYS__VALUE) or keys.file",
+        ));
+    }
+    key_ring(settings, false, random)
+}
+
+/// A new key as a line of a ring.
+pub fn new_line(id: &str, random: &dyn Random) -> Option<String> {
+    let mut bits = [0; 32];
+    random.fill(&mut bits);
+    Key::new(id, bits).map(|key| key.to_line().as_str().to_owned())
+}
+
 fn ring(text: &str, place: &str, random: Arc<dyn Random>) -> Result<KeyRing, Failure> {
     let faulty = |error| Failure::new(Code::CannotStart, format!("{place} cannot be used: {error}"));
     let keys = Key::parse_all(text).map_err(faulty)?;

@@ -32,7 +32,8 @@ async fn answer(State(late): State<Late>, request: Request) -> Response {
             "sys": { "type": "Error", "id": "ServiceUnavailable" },
             "message": "this process has not reached its servers yet; GET /readyz says which. Send the same request again after Retry-After",
         });
-        return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], axum::Json(body)).into_response();
+        return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], axum::Json(body))
+            .into_response();
     };
     match routes.clone().oneshot(request).await {
         Ok(response) => response,

@@ -8,8 +8,9 @@ use postrider_ports::access::{Spaces, Tokens};
 use postrider_ports::bodies::Bodies;
 use postrider_ports::claims::Claims;
 use postrider_ports::inbox::Inboxes;
+use postrider_ports::leader::Leadership;
 use postrider_ports::limits::{Breakers, Rates};
-use postrider_ports::log::{LogRead, LogWrite, Retention};
+use postrider_ports::log::{Days, LogRead, LogWrite, Retention};
 use postrider_ports::progress::{Marks, Progresses};
 use postrider_ports::queue::{Consumers, Depths, Publish};
 use postrider_ports::registry::{Disable, Registry};
@@ -52,6 +53,9 @@ pub(super) struct Log {
     pub(super) read: Arc<dyn LogRead>,
     pub(super) progresses: Arc<dyn Progresses>,
     pub(super) retention: Arc<dyn Retention>,
+    pub(super) days: Arc<dyn Days>,
+    /// Which of several processes does what only one should do.
+    pub(super) leadership: Arc<dyn Leadership>,
 }
 
 /// What may be forgotten.
@@ -116,10 +120,17 @@ impl Store {
 
 impl Log {
     /// All in one database.
-    pub(super) fn of<L>(log: &Arc<L>) -> Self
+    pub(super) fn of<L>(log: &Arc<L>, leadership: Arc<dyn Leadership>) -> Self
     where
-        L: LogWrite + LogRead + Progresses + Retention + 'static,
+        L: LogWrite + LogRead + Progresses + Retention + Days + 'static,
     {
-        Self { write: log.clone(), read: log.clone(), progresses: log.clone(), retention: log.clone() }
+        Self {
+            write: log.clone(),
+            read: log.clone(),
+            progresses: log.clone(),
+            retention: log.clone(),
+            days: log.clone(),
+            leadership,
+        }
     }
 }

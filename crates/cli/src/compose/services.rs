@@ -105,6 +105,8 @@ impl Stage<'_> {
     /// Background work of one leader.
     pub(super) fn jobs(&self, log: &Log) -> Work {
         let deps = postrider_jobs::Deps {
+            leadership: log.leadership.clone(),
+            days: log.days.clone(),
             retention: log.retention.clone(),
             clock: self.clock.clone(),
             health: self.health.component("jobs"),

@@ -12,3 +12,4 @@ pub mod redis;
 pub mod retention;
 pub mod server;
 pub mod shutdown;
+pub mod telemetry;
