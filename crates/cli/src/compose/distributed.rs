@@ -3,6 +3,7 @@
 //! It serves its health at once and reaches its servers afterwards, for as long as that takes: a process that waits for a
 //! broker is alive, says what it waits for, and needs nobody to start it again.
 
+mod cost;
 mod leash;
 pub mod migrate;
 mod servers;
@@ -19,6 +20,7 @@ use postrider_runtime::health::Health;
 use postrider_runtime::http::serve;
 use postrider_runtime::shutdown::Shutdown;
 use postrider_runtime::supervisor::{Exit, Supervisor};
+use postrider_runtime::telemetry::metrics_router;
 
 use self::leash::{Leash, Loose};
 use self::servers::Servers;
@@ -107,11 +109,12 @@ impl Process {
         let late = Late::default();
         // Not ready until its services are started.
         let _starting = health.component(START);
+        let told = health.router().merge(metrics_router());
         let public = match settings.server.admin {
-            None => late.router().merge(health.router()),
+            None => late.router().merge(told),
             Some(addr) => {
                 let admin = bound_at(settings, addr, "server.admin").await?;
-                let serving = serve(admin, health.router(), shutdown.clone());
+                let serving = serve(admin, told, shutdown.clone());
                 supervisor.spawn("admin", leash.hold(done(serving)));
                 late.router()
             }

@@ -22,6 +22,7 @@ use postrider_runtime::health::Health;
 use postrider_runtime::http::serve;
 use postrider_runtime::shutdown::Shutdown;
 use postrider_runtime::supervisor::{Exit, Supervisor};
+use postrider_runtime::telemetry::metrics_router;
 
 use super::catch_up::caught_up;
 use super::clock::SystemClock;
@@ -75,7 +76,7 @@ impl Embedded {
             Stage { settings, health: &health, shutdown, clock: clock.clone(), random: random.clone() };
         let parts = Parts::new(database, &clock, !first_start, outward);
         let (routes, new_token) = parts.spawn(&stage, &mut supervisor, wants_token).await?;
-        let serving = serve(bound, routes.merge(health.router()), shutdown.clone());
+        let serving = serve(bound, routes.merge(health.router()).merge(metrics_router()), shutdown.clone());
         supervisor.spawn("http", async move {
             serving.await;
             Ok::<_, PortError>(())

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use super::leash::{Leash, Loose};
-use super::{Role, done};
+use super::{Role, cost, done};
 use crate::compose::ports::{Log, Memory, Queues, Store};
 use crate::compose::services::{Stage, room};
 use crate::exit::{Code, Failure};
@@ -57,6 +57,8 @@ impl Servers {
         };
         supervisor.spawn("database", done(driver.run()));
         let database = Arc::new(database);
+        cost::of_cache(&redis);
+        cost::of_database(&database);
         supervisor.spawn("connections", close_after(loose, amqp.clone(), Some(database.clone())));
 
         let clock = &stage.clock;
@@ -106,6 +108,7 @@ pub(crate) fn broker_settings(settings: &Settings) -> postrider_adapter_amqp::Se
 fn broker(stage: &Stage<'_>, supervisor: &mut Supervisor) -> Amqp {
     let settings = broker_settings(stage.settings);
     let (amqp, driver) = Amqp::new(settings, stage.clock.clone(), stage.random.clone());
+    cost::of_broker(&amqp);
     supervisor.spawn("broker", done(driver.run()));
     supervisor.spawn("broker's health", done(tell(amqp.status(), stage.health.component("broker"))));
     amqp

@@ -15,7 +15,12 @@ pub struct Log {
 }
 
 pub(in crate::settings) const KEYS: &[Key] = &[
-    Key::text("log.filter", "info", "What is logged: a level, or target=level, comma-separated."),
+    // Postgres says with each start that the schema is there already.
+    Key::text(
+        "log.filter",
+        "info,sqlx::postgres::notice=warn",
+        "What is logged: a level, or target=level, comma-separated.",
+    ),
     Key::text("log.format", "auto", "auto (people on a terminal, JSON elsewhere), human or json."),
 ];
 
