@@ -26,6 +26,9 @@ pub struct Server {
         help_heading = "Server"
     )]
     token: Option<String>,
+    /// Where events are published, when ingest has an address of its own (distributed) [default: the server]
+    #[arg(long, value_name = "URL", env = "POSTRIDER_INGEST", help_heading = "Server")]
+    ingest: Option<String>,
     /// The space
     #[arg(long, default_value = "default", env = "POSTRIDER_SPACE", help_heading = "Server")]
     space: String,
@@ -38,6 +41,7 @@ pub struct Server {
 pub struct Client {
     http: OperatorClient,
     base: String,
+    ingest: Option<(OperatorClient, String)>,
     space: String,
     environment: String,
 }
@@ -76,7 +80,11 @@ impl Server {
         let base = base.ok_or_else(|| missing("which server to ask", "--server", "POSTRIDER_SERVER"))?;
         let token = self.token.clone().or_else(|| from_file("token"));
         let token = token.ok_or_else(|| missing("who asks", "--token", "POSTRIDER_TOKEN"))?;
-        Client::new(&base, &token, self.space.clone(), self.environment.clone())
+        let mut client = Client::new(&base, &token, self.space.clone(), self.environment.clone())?;
+        if let Some(ingest) = &self.ingest {
+            client.ingest = Some(http(ingest, &token)?);
+        }
+        Ok(client)
     }
 }
 
@@ -115,15 +123,21 @@ pub fn write_cli_file(data: &Data, server: &str, token: Option<&str>) -> std::io
     Ok(table.contains_key("token"))
 }
 
+/// A connection, and its address without a slash at the end.
+fn http(address: &str, token: &str) -> anyhow::Result<(OperatorClient, String)> {
+    let base = address.trim_end_matches('/').to_owned();
+    let http = OperatorClient::new(&base, Some(token)).map_err(|error| failure(&error))?;
+    Ok((http, base))
+}
+
 impl Client {
     /// A client of the server at `base`.
     ///
     /// # Errors
     /// When address or token cannot be used.
     pub fn new(base: &str, token: &str, space: String, environment: String) -> anyhow::Result<Self> {
-        let base = base.trim_end_matches('/').to_owned();
-        let http = OperatorClient::new(&base, Some(token)).map_err(|error| failure(&error))?;
-        Ok(Self { http, base, space, environment })
+        let (http, base) = http(base, token)?;
+        Ok(Self { http, base, ingest: None, space, environment })
     }
 
     /// A path inside the space: `/spaces/{space}{rest}`.
@@ -139,6 +153,21 @@ impl Client {
     /// Where the server is.
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// Where events go.
+    pub fn ingest_base(&self) -> &str {
+        self.ingest.as_ref().map_or(&self.base, |(_, base)| base)
+    }
+
+    /// Makes one request to where events go, and judges the answer.
+    ///
+    /// # Errors
+    /// A [`Failure`] for everything but 2xx.
+    pub async fn publish(&self, request: OperatorRequest) -> anyhow::Result<Answer> {
+        let http = self.ingest.as_ref().map_or(&self.http, |(http, _)| http);
+        let reply = http.call(request).await.map_err(|error| failure(&error))?;
+        self.judge(&reply)
     }
 
     /// Asks.

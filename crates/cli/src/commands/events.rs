@@ -210,7 +210,7 @@ async fn send(client: &Client, batch: &[Box<RawValue>]) -> anyhow::Result<Vec<Va
         many => format!("[{}]", many.iter().map(|event| event.get()).collect::<Vec<_>>().join(",")),
     };
     let answer =
-        client.send(OperatorRequest::send(Method::Post, client.in_environment("/events"), body)).await?;
+        client.publish(OperatorRequest::send(Method::Post, client.in_environment("/events"), body)).await?;
     Ok(accepted_events(answer.body))
 }
 

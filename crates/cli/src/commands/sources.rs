@@ -93,8 +93,8 @@ fn listed(answer: &Value) -> String {
 fn created(answer: &Answer, client: &Client, output: Output) {
     output.answer(answer, |source| {
         let id = text(source, "/sys/id");
-        let address = client.base().trim_end_matches('/').to_owned()
-            + &client.in_environment(&format!("/sources/{}", encode(&id)));
+        let address =
+            client.ingest_base().to_owned() + &client.in_environment(&format!("/sources/{}", encode(&id)));
         let secret = match source.get("secret").and_then(Value::as_str) {
             Some(secret) => format!("\nIts secret, shown this once: {secret}"),
             None => String::new(),
