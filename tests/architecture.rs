@@ -38,11 +38,11 @@ const ARROWS: [Row; 22] = [
 const LONERS: [Row; 1] = [row("xtask", &[])];
 
 /// Where an outside crate may be used.
-const PLACES: [Place; 14] = [
+const PLACES: [Place; 16] = [
     Place {
         crates: &["lapin"],
-        rule: Where::OnlyIn(&["adapter-amqp"]),
-        why: "only adapter-amqp speaks AMQP",
+        rule: Where::OnlyIn(&["adapter-amqp", "tests"]),
+        why: "only adapter-amqp speaks AMQP; a story publishes as a CMS does",
     },
     Place {
         crates: &["redis"],
@@ -51,8 +51,8 @@ const PLACES: [Place; 14] = [
     },
     Place {
         crates: &["reqwest", "hickory-resolver"],
-        rule: Where::OnlyIn(&["adapter-http", "tests"]),
-        why: "every call out passes the guard of adapter-http",
+        rule: Where::OnlyIn(&["adapter-http", "runtime", "tests"]),
+        why: "every call out passes the guard of adapter-http; runtime only tells the operator's own collector",
     },
     Place {
         crates: &["hyper", "hyper-util"],
@@ -93,6 +93,23 @@ const PLACES: [Place; 14] = [
         crates: &["tracing-subscriber"],
         rule: Where::OnlyIn(&["runtime"]),
         why: "only runtime decides where log lines go",
+    },
+    Place {
+        crates: &[
+            "opentelemetry",
+            "opentelemetry_sdk",
+            "opentelemetry-otlp",
+            "opentelemetry-prometheus",
+            "opentelemetry-appender-tracing",
+            "prometheus",
+        ],
+        rule: Where::OnlyIn(&["runtime"]),
+        why: "services make spans and metrics through runtime, which alone knows where they go",
+    },
+    Place {
+        crates: &["opentelemetry-proto", "prost"],
+        rule: Where::OnlyIn(&["testkit"]),
+        why: "only the fake collector reads OTLP",
     },
     Place {
         crates: &["serde", "serde_json"],
@@ -250,6 +267,8 @@ fn an_outside_crate_in_the_wrong_place_is_rejected() {
         ("control", "anyhow"),
         ("adapter-sqlite", "chacha20poly1305"),
         ("api", "tracing-subscriber"),
+        ("dispatcher", "opentelemetry"),
+        ("runtime", "prost"),
         ("domain", "serde"),
         ("ports", "serde_json"),
         ("wire", "tokio"),

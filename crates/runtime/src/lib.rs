@@ -1,4 +1,4 @@
-//! What a process is: shutdown, supervisor, health, serving, logging. It knows no webhook.
+//! What a process is: shutdown, supervisor, health, serving, telemetry. It knows no webhook.
 //!
 //! A process of Postrider is put together in one place (`cli`) from these parts:
 //!
@@ -7,14 +7,16 @@
 //! - [`supervisor`]: the only place that spawns. No task outlives it, and none dies silently;
 //! - [`health`]: what `/livez` and `/readyz` answer;
 //! - [`http`]: binding an address and serving a router on it until the process stops;
-//! - [`telemetry`]: where log lines go and what they look like.
+//! - [`telemetry`]: where log lines, traces and metrics go; [`trace`] and [`metrics`]: how services make them.
 //!
 //! Every service library shows the same three names to be run here: `Settings`, `Deps` and
 //! `run(settings, deps, shutdown: Shutdown) -> Result<(), Error>`.
 
 pub mod health;
 pub mod http;
+pub mod metrics;
 pub mod shutdown;
 pub mod signals;
 pub mod supervisor;
 pub mod telemetry;
+pub mod trace;

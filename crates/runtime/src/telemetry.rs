@@ -1,37 +1,86 @@
-//! Where log lines go and what they look like: to standard error, for people on a terminal, as JSON everywhere else.
+//! What leaves a process about itself: log lines on standard error, and traces, metrics and logs over OTLP.
 //!
-//! Standard output belongs to the answers of commands. Traces and metrics over OTLP will be set up and flushed here too.
+//! Standard output belongs to the answers of commands. Log lines are for people on a terminal and JSON everywhere else.
+//! Metrics are always kept and served by [`metrics_router`]; traces exist only with a collector, and without one the
+//! context that came in is passed on as it is ([`crate::trace`]). A collector that is away or slow holds nobody up: what it
+//! does not take is dropped, counted and said once.
 
-use std::io::IsTerminal;
+mod collector;
+mod lines;
+mod sampling;
 
+use std::sync::{OnceLock, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::MeterProvider;
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
+use opentelemetry_otlp::ExporterBuildError;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::logs::SdkLoggerProvider;
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use prometheus::{Registry, TextEncoder};
 use thiserror::Error;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::filter::{FilterExt, ParseError, filter_fn};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
-use tracing_subscriber::registry::Registry;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
-/// What log lines look like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Format {
-    /// `Human` when standard error is a terminal, else `Json`.
-    #[default]
-    Auto,
-    /// One coloured line each, for people.
-    Human,
-    /// One JSON object each, for log collectors.
-    Json,
+use collector::Collector;
+pub use lines::Format;
+
+/// The end of a process waits so long for its last spans, metrics and log lines to be taken. Longer than one export may
+/// take (3 s), shorter than anybody's patience with a process that is told to stop.
+const LAST_FLUSH: Duration = Duration::from_secs(5);
+
+/// The name under which all our spans and metrics are made (OpenTelemetry's instrumentation scope).
+const SCOPE: &str = "postrider";
+
+/// What is written for Prometheus: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
+const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Crates that carry telemetry to the collector.
+const CARRIERS: [&str; 4] = ["opentelemetry", "hyper", "reqwest", "rustls"];
+
+static REGISTRY: OnceLock<Registry> = OnceLock::new();
+
+/// What is said about this process, how, and to whom.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Which log lines: the syntax of `tracing_subscriber::EnvFilter` (`level` or `target=level`, comma-separated).
+    pub filter: String,
+    /// What log lines look like.
+    pub format: Format,
+    /// Where the collector takes OTLP over HTTP (`http://collector:4318`); `None`: nothing is exported.
+    pub otlp: Option<String>,
+    /// Share of the traces begun here that are recorded, 0 to 1. A trace begun elsewhere is recorded if its begin was.
+    pub sample: f64,
+    /// `service.name` of everything exported (`postrider-dispatcher`).
+    pub service: String,
+    /// `service.version`.
+    pub version: String,
+    /// `service.instance.id`: tells two processes of one service apart.
+    pub instance: String,
+    /// `messaging.system` of spans about queues: what stands behind them (`rabbitmq`).
+    pub messaging_system: String,
 }
 
-/// Keeps telemetry alive; to be held until the very end of `main`, since dropping it is the moment of the last flush.
-/// Log lines are written at once and need none.
+/// Keeps telemetry alive; to be held until the very end of `main`. Dropped, it hands out what is still held, and waits at
+/// most 5 s for a collector to take it.
 #[derive(Debug)]
 #[must_use = "telemetry ends when this is dropped"]
 pub struct Telemetry {
-    _private: (),
+    tracer: Option<SdkTracerProvider>,
+    logger: Option<SdkLoggerProvider>,
+    meter: SdkMeterProvider,
 }
 
-/// Why logging could not be set up.
+/// Why telemetry could not be set up.
 #[derive(Debug, Error)]
 pub enum TelemetryError {
     /// The filter cannot be read.
@@ -44,49 +93,157 @@ pub enum TelemetryError {
         /// What is wrong with it.
         source: ParseError,
     },
-    /// Logging is already set up; it can be only once in a process.
+    /// Telemetry is already set up; it can be only once in a process.
     #[error("logging is already set up in this process")]
     Twice(#[from] TryInitError),
+    /// What carries telemetry to the collector cannot be made.
+    #[error("nothing can be exported to the collector {endpoint}: {reason}")]
+    Exporter {
+        /// Where it would be.
+        endpoint: String,
+        /// Why not.
+        reason: String,
+    },
 }
 
-/// Sets up logging for the whole process. `filter` has the syntax of `tracing_subscriber::EnvFilter`
-/// (`level` or `target=level`, comma-separated); the caller decides where it comes from.
+/// Sets up telemetry for the whole process. To be called before services are put together: a counter that was made before
+/// counts for nobody. The caller decides where the settings come from.
 ///
 /// # Errors
-/// When the filter cannot be read, or logging is already set up.
-pub fn init(filter: &str, format: Format) -> Result<Telemetry, TelemetryError> {
-    let terminal = std::io::stderr().is_terminal();
-    let layer = match format {
-        Format::Auto if terminal => human(true),
-        Format::Human => human(terminal),
-        Format::Auto | Format::Json => json(),
+/// When the filter cannot be read, the exporters cannot be made, or telemetry is already set up.
+pub fn init(settings: &Settings) -> Result<Telemetry, TelemetryError> {
+    let filter = lines::filter(&settings.filter)?;
+    let resource = resource(settings);
+    let collector = settings.otlp.as_deref().map(Collector::new).transpose()?;
+    let logger = collector.as_ref().map(|collector| collector.logger(resource.clone())).transpose()?;
+    let bridge = logger.as_ref().map(|logger| {
+        // What carries log lines to the collector must not log there itself.
+        let ours = filter_fn(|meta| !CARRIERS.iter().any(|carrier| meta.target().starts_with(carrier)));
+        OpenTelemetryTracingBridge::new(logger).with_filter(filter.clone().and(ours))
+    });
+    tracing_subscriber::registry()
+        .with(lines::layer(settings.format).with_filter(filter))
+        .with(bridge)
+        .try_init()?;
+
+    let registry = REGISTRY.get_or_init(Registry::new);
+    let meter = meters(resource.clone(), registry, collector.as_ref())?;
+    crate::metrics::install(meter.meter(SCOPE));
+    let sampler = sampling::Sampler::new(settings.sample);
+    let tracer = collector.as_ref().map(|collector| collector.tracer(resource, sampler)).transpose()?;
+    if let Some(tracer) = &tracer {
+        crate::trace::install(tracer.tracer(SCOPE), &settings.messaging_system);
+    }
+    if let Some(collector) = collector {
+        collector.count_losses();
+    }
+    Ok(Telemetry { tracer, logger, meter })
+}
+
+/// `GET /metrics`: all metrics of the process in the text form of Prometheus; none before [`init`].
+pub fn metrics_router() -> Router {
+    let text = || async {
+        let families = REGISTRY.get().map(Registry::gather).unwrap_or_default();
+        let text = TextEncoder::new().encode_to_string(&families).unwrap_or_default();
+        ([(CONTENT_TYPE, PROMETHEUS_TEXT)], text)
     };
-    tracing_subscriber::registry().with(layer.with_filter(parse(filter)?)).try_init()?;
-    Ok(Telemetry { _private: () })
+    Router::new().route("/metrics", get(text))
 }
 
-type Lines = Box<dyn Layer<Registry> + Send + Sync>;
-
-fn human(colour: bool) -> Lines {
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    // Colour is only ever taken away here: by itself the layer already obeys NO_COLOR.
-    if colour { layer.boxed() } else { layer.with_ansi(false).boxed() }
+impl Default for Settings {
+    /// Log lines from `info` on, metrics, and nothing exported.
+    fn default() -> Self {
+        Self {
+            filter: "info".to_owned(),
+            format: Format::Auto,
+            otlp: None,
+            sample: 1.0,
+            service: "postrider".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            instance: String::new(),
+            messaging_system: "postrider".to_owned(),
+        }
+    }
 }
 
-fn json() -> Lines {
-    tracing_subscriber::fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(false)
-        .with_writer(std::io::stderr)
-        .boxed()
+impl Telemetry {
+    /// Hands out what is held until now and waits until the collector has it, or 5 s. Blocks its thread. Whether all of it
+    /// went out.
+    pub fn flush(&self) -> bool {
+        let (tracer, logger, meter) = (self.tracer.clone(), self.logger.clone(), self.meter.clone());
+        all_within([
+            Box::new(move || tracer.is_none_or(|it| it.force_flush().is_ok())),
+            Box::new(move || logger.is_none_or(|it| it.force_flush().is_ok())),
+            Box::new(move || meter.force_flush().is_ok()),
+        ])
+    }
 }
 
-fn parse(filter: &str) -> Result<EnvFilter, TelemetryError> {
-    EnvFilter::builder()
-        .parse(filter)
-        .map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        let (tracer, logger, meter) = (self.tracer.take(), self.logger.take(), self.meter.clone());
+        // What is lost here is lost with the process, and nobody is left to hear of it.
+        let _all_went_out = all_within([
+            Box::new(move || tracer.is_none_or(|it| it.shutdown_with_timeout(LAST_FLUSH).is_ok())),
+            Box::new(move || logger.is_none_or(|it| it.shutdown_with_timeout(LAST_FLUSH).is_ok())),
+            Box::new(move || meter.shutdown_with_timeout(LAST_FLUSH).is_ok()),
+        ]);
+    }
+}
+
+impl TelemetryError {
+    fn exporter(endpoint: &str) -> impl Fn(ExporterBuildError) -> Self {
+        move |error| Self::Exporter { endpoint: endpoint.to_owned(), reason: error.to_string() }
+    }
+}
+
+/// One of the last things a process does.
+type LastThing = Box<dyn FnOnce() -> bool + Send>;
+
+/// Does all at once, on threads of their own since they block; false when one fails or all together take too long. Then the
+/// threads end with the process.
+fn all_within(things: [LastThing; 3]) -> bool {
+    let (done, ended) = mpsc::channel();
+    let all = move || {
+        let threads = things.map(thread::spawn);
+        let all_did = threads.map(thread::JoinHandle::join).into_iter().all(|did| did.unwrap_or(false));
+        // Whoever stopped waiting needs no answer.
+        let _unheard = done.send(all_did);
+    };
+    thread::spawn(all);
+    ended.recv_timeout(LAST_FLUSH).unwrap_or(false)
+}
+
+fn resource(settings: &Settings) -> Resource {
+    Resource::builder_empty()
+        .with_attributes([
+            KeyValue::new("service.name", settings.service.clone()),
+            KeyValue::new("service.version", settings.version.clone()),
+            KeyValue::new("service.instance.id", settings.instance.clone()),
+        ])
+        .build()
+}
+
+/// One provider for both readers: who scrapes, and the collector.
+fn meters(
+    resource: Resource,
+    registry: &Registry,
+    collector: Option<&Collector>,
+) -> Result<SdkMeterProvider, TelemetryError> {
+    let scraped = opentelemetry_prometheus::exporter()
+        .with_registry(registry.clone())
+        .scope_info_enabled(false)
+        .build()
+        .map_err(|error| TelemetryError::Exporter {
+            endpoint: "/metrics".to_owned(),
+            reason: error.to_string(),
+        })?;
+    let meters = SdkMeterProvider::builder().with_resource(resource).with_reader(scraped);
+    let pushed = collector.map(Collector::reader).transpose()?;
+    Ok(match pushed {
+        Some(pushed) => meters.with_reader(pushed).build(),
+        None => meters.build(),
+    })
 }
 
 #[cfg(test)]
@@ -94,18 +251,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_that_cannot_be_read_is_named_with_an_example() {
-        let message = parse("postrider=lout").expect_err("no such level").to_string();
-        assert!(message.contains("\"postrider=lout\""), "{message}");
-        assert!(message.contains("postrider_dispatcher=debug"), "{message}");
-        assert!(parse("warn,postrider_dispatcher=debug").is_ok());
-    }
-
-    #[test]
-    fn logging_is_set_up_once_and_the_second_time_says_so() {
-        let first = init("info", Format::Json);
+    fn telemetry_is_set_up_once_and_the_second_time_says_so() {
+        let first = init(&Settings::default());
         assert!(first.is_ok(), "{first:?}");
-        let second = init("info", Format::Auto).expect_err("already set up").to_string();
+        let second = init(&Settings::default()).expect_err("already set up").to_string();
         assert!(second.contains("already set up"), "{second}");
     }
 }

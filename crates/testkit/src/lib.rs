@@ -7,6 +7,7 @@
 
 pub mod builders;
 pub mod clock;
+pub mod collector;
 pub mod conformance;
 pub mod log;
 pub mod queue;
