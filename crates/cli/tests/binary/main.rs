@@ -2,5 +2,6 @@
 
 mod client;
 mod demo;
+mod distributed;
 mod process;
 mod start;
