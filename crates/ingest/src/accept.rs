@@ -76,7 +76,8 @@ impl Acceptor {
     /// is safe, and the only way to know.
     pub async fn accept(&self, space: &SpaceId, batch: Batch, now: Timestamp) -> Answer {
         let mut answers = self.accept_each(space, &[batch], now).await;
-        answers.pop().expect("a batch has an answer")
+        // One batch, one answer.
+        answers.swap_remove(0)
     }
 
     /// Accepts batches of one space, each by itself; answers in their order. A batch that repeats an id of an earlier one
@@ -133,12 +134,16 @@ impl Acceptor {
         match self.claims.claim(space, &wanted, now).await {
             Ok(claimed) => {
                 let mut claimed = claimed.into_iter();
-                planned.iter_mut().for_each(|one| one.claimed(&mut claimed, now));
+                for one in planned {
+                    one.claimed(&mut claimed, now);
+                }
             }
             // Without the memory of ids every event may be a copy, and is delivered all the same.
             Err(fault) => {
                 warn!(%fault, "ids cannot be claimed; events are accepted as suspects");
-                planned.iter_mut().for_each(|one| one.unclaimable(now));
+                for one in planned {
+                    one.unclaimable(now);
+                }
             }
         }
     }
@@ -191,7 +196,9 @@ impl Acceptor {
                 if let Some(problem) = common {
                     return Err(problem);
                 }
-                batch.iter_mut().for_each(|one| one.suspect = true);
+                for one in &mut batch {
+                    one.suspect = true;
+                }
                 self.send(batch).await.map_err(|fault| refusal(&fault))
             }
         };

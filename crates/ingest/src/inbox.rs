@@ -26,7 +26,7 @@ use postrider_runtime::shutdown::Shutdown;
 use crate::condition::Condition;
 use crate::rate::Rates;
 use crate::{Deps, Settings};
-use waiting::Waiting;
+use waiting::{Taken, Waiting};
 use worker::{Done, Worker};
 
 /// Batches in work at once: while one waits for its confirms the next is read and claimed. More would only make batches
@@ -182,12 +182,10 @@ impl Door<'_> {
 
     /// Finishes what is being accepted; what was only read goes back.
     async fn stop(&mut self) {
-        let mut rest = self.waiting.drain();
+        give_back(self.waiting.drain()).await;
         while let Some(done) = self.jobs.next().await {
-            rest.extend(done.read);
+            give_back(done.read).await;
         }
-        // A lease that cannot be given back ends with its connection: the input comes again either way.
-        drop(join_all(rest.into_iter().map(|one| one.held.lease.release())).await);
     }
 }
 
@@ -213,6 +211,11 @@ async fn take(inbox: &mut dyn Inbox, max: usize, worker: &Worker<'_>) -> PortRes
             arrived = inbox.receive(max) => return arrived,
         }
     }
+}
+
+/// A lease that cannot be given back ends with its connection: the input comes again either way.
+async fn give_back(taken: Vec<Taken>) {
+    drop(join_all(taken.into_iter().map(|one| one.held.lease.release())).await);
 }
 
 async fn sleep(deps: &Deps, until: Option<Timestamp>) {

@@ -41,7 +41,7 @@ impl Fault {
         *self.0.lock().expect("lock") = None;
     }
 
-    fn check(&self) -> PortResult<()> {
+    pub(crate) fn check(&self) -> PortResult<()> {
         match *self.0.lock().expect("lock") {
             None => Ok(()),
             Some(true) => Err(PortError::transient("away: secret-host:5432")),
@@ -57,6 +57,10 @@ pub(crate) struct FaultyQueue {
     /// While set, publishing announces itself and waits for the gate.
     pub gate: Mutex<Option<Arc<Gate>>>,
     pub ready: AtomicU64,
+    /// How often it was asked to publish.
+    pub publishes: AtomicU64,
+    /// An event that can never be published.
+    pub poison: Mutex<Option<EventId>>,
 }
 
 impl FaultyQueue {
@@ -66,6 +70,8 @@ impl FaultyQueue {
             inner: MemoryQueue::new(clock),
             gate: Mutex::default(),
             ready: AtomicU64::new(0),
+            publishes: AtomicU64::new(0),
+            poison: Mutex::default(),
         }
     }
 }
@@ -99,7 +105,12 @@ impl Publish<EventMessage> for FaultyQueue {
             gate.came.add_permits(1);
             let _passed = gate.open.acquire().await;
         }
+        self.publishes.fetch_add(1, Ordering::Relaxed);
         self.fault.check()?;
+        let poison = self.poison.lock().expect("lock").clone();
+        if batch.iter().any(|one| Some(&one.message.event.head.id) == poison.as_ref()) {
+            return Err(PortError::permanent("poison: secret-host:5432"));
+        }
         self.inner.publish(batch).await
     }
 }
@@ -118,6 +129,8 @@ pub(crate) struct FakeClaims {
     pub fault: Fault,
     pub commit_fault: Fault,
     pub is_forgetful: AtomicBool,
+    /// How often it was asked to claim.
+    pub calls: AtomicU64,
     clock: Arc<ManualClock>,
     known: Mutex<HashMap<(SpaceId, EventId), Known>>,
 }
@@ -135,6 +148,7 @@ impl FakeClaims {
             fault: Fault::default(),
             commit_fault: Fault::default(),
             is_forgetful: AtomicBool::new(false),
+            calls: AtomicU64::new(0),
             clock,
             known: Mutex::default(),
         }
@@ -149,6 +163,7 @@ impl Claims for FakeClaims {
         wanted: &[(EventId, [u8; 32])],
         accepted_at: Timestamp,
     ) -> PortResult<Vec<Claimed>> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
         self.fault.check()?;
         let now = self.clock.now();
         let mut known = self.known.lock().expect("lock");

@@ -9,7 +9,7 @@ const TYPES: [&str; 4] =
     ["application/json", "application/cloudevents+json", "application/cloudevents-batch+json", "text/plain"];
 
 /// Bytes of any kind, and bytes that come close to an event.
-fn bodies() -> impl Strategy<Value = Vec<u8>> {
+pub(crate) fn bodies() -> impl Strategy<Value = Vec<u8>> {
     let damaged = (any::<prop::sample::Index>(), any::<u8>()).prop_map(|(place, byte)| {
         let mut bytes = event("e1").into_bytes();
         let place = place.index(bytes.len());
