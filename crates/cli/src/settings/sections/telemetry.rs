@@ -22,7 +22,7 @@ pub(in crate::settings) const KEYS: &[Key] = &[
     ),
     Key::number(
         "telemetry.sample",
-        "1.0",
+        "1",
         "Share of the traces begun here that are recorded, 0 to 1. What a publisher already traces follows its decision.",
     ),
 ];
