@@ -12,7 +12,9 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask test           everything a change must pass; ends with the line `N passed, N failed`
-cargo xtask test --full    the same, the tests that take long, and the security advisories (needs github.com)
+cargo xtask test --full    the same, the tests that take long, RabbitMQ 4 (needs root), and the security advisories (needs
+                           github.com)
+cargo xtask rabbitmq-4     only the tests against RabbitMQ 4, which is fetched from Debian 13 the first time
 cargo xtask advisories     only the security advisories of all dependencies (needs the same)
 cargo xtask bench [A B …]  throughput, latency, processor time and memory, measured; without names all, into docs/benchmarks.md";
 
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(root(), false),
         ["test", "--full"] => test::run(root(), true),
         ["advisories"] => test::advisories(root()),
+        ["rabbitmq-4"] => Ok(test::rabbitmq_4_alone(root())),
         ["bench", scenarios @ ..] => bench::run(root(), scenarios),
         // What `bench` starts beside the servers.
         ["measure", scenarios @ ..] => bench::measure(root(), scenarios),

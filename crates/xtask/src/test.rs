@@ -38,6 +38,24 @@ const TESTS: [&str; 13] = [
     "--no-fail-fast",
 ];
 
+/// The same for the one crate that speaks to RabbitMQ, beside another release of it than this system's.
+const NEWER: [&str; 14] = [
+    "cargo",
+    "run",
+    "--quiet",
+    "--package",
+    "postrider-testkit",
+    "--bin",
+    "postrider-test-servers",
+    "--",
+    "rabbitmq",
+    "--",
+    "cargo",
+    "test",
+    "--package=postrider-adapter-amqp",
+    "--no-fail-fast",
+];
+
 /// Runs every stage, also after a failure, and ends with the line `N passed, N failed`: tests, and among the failed also
 /// each other stage that failed. Answers whether nothing failed.
 ///
@@ -59,10 +77,9 @@ pub(crate) fn run(root: &Path, full: bool) -> Result<bool> {
         failed.push("advisories");
     }
     let env: &[(&str, &str)] = if full { &[("POSTRIDER_TEST_FULL", "1")] } else { &[] };
-    let tests = stage::run("tests", root, env, &TESTS)?;
-    let mut counts = Counts::sum(&tests.output);
-    if !tests.passed && counts.failed == 0 {
-        failed.push("tests");
+    let mut counts = counted(&stage::run("tests", root, env, &TESTS)?);
+    if full {
+        counts += rabbitmq_4(root);
     }
     counts.failed += failed.len();
     for heading in &failed {
@@ -70,6 +87,38 @@ pub(crate) fn run(root: &Path, full: bool) -> Result<bool> {
     }
     println!("{counts}");
     Ok(counts.failed == 0)
+}
+
+/// Runs adapter-amqp's tests, the long ones too, against RabbitMQ 4, which is fetched first. Without it they have failed.
+fn rabbitmq_4(root: &Path) -> Counts {
+    let tested = tools::newer_rabbitmq(root).and_then(|debian| {
+        let debian = debian.to_string_lossy();
+        let env = [("POSTRIDER_TEST_FULL", "1"), ("POSTRIDER_TEST_RABBITMQ_ROOT", debian.as_ref())];
+        stage::run("tests against RabbitMQ 4", root, &env, &NEWER)
+    });
+    tested.map_or_else(
+        |error| {
+            println!("   FAILED: {error:#}");
+            Counts { passed: 0, failed: 1 }
+        },
+        |tested| counted(&tested),
+    )
+}
+
+/// The same as a task of its own.
+pub(crate) fn rabbitmq_4_alone(root: &Path) -> bool {
+    let counts = rabbitmq_4(root);
+    println!("{counts}");
+    counts.failed == 0
+}
+
+/// The tests of a stage. One that ended badly has failed, also when no test says so: it may not even have been built.
+fn counted(tested: &stage::Outcome) -> Counts {
+    let mut counts = Counts::sum(&tested.output);
+    if !tested.passed {
+        counts.failed = counts.failed.max(1);
+    }
+    counts
 }
 
 /// Checks all dependencies against the RustSec advisory database, which is fetched from github.com.
@@ -92,4 +141,19 @@ fn deny(root: &Path, heading: &str, checks: &[&str]) -> Result<bool> {
     let program = program.to_string_lossy();
     let command: Vec<&str> = [program.as_ref(), "check"].into_iter().chain(checks.iter().copied()).collect();
     Ok(stage::run(heading, root, &[], &command)?.passed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_that_ended_badly_has_failed_even_when_no_test_says_so() {
+        let ended = |passed, output: &str| counted(&stage::Outcome { passed, output: output.to_owned() });
+        let one = "test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out";
+        assert_eq!(ended(true, one), Counts { passed: 1, failed: 0 });
+        assert_eq!(ended(false, one), Counts { passed: 1, failed: 1 });
+        assert_eq!(ended(false, "error: could not compile"), Counts { passed: 0, failed: 1 });
+        assert_eq!(ended(false, &one.replace("0 failed", "2 failed")), Counts { passed: 1, failed: 2 });
+    }
 }

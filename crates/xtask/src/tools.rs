@@ -32,6 +32,16 @@ pub(crate) const TOOLS: [Tool; 8] = [
 /// The Python packages that check manifests, pinned.
 const REQUIREMENTS: &str = "tests/deploy/requirements.txt";
 
+/// What `--full` needs beside them.
+pub(crate) const FULL_TOOLS: [Tool; 1] = [
+    // Another Debian, for its newer RabbitMQ.
+    Tool { command: "debootstrap", package: "debootstrap" },
+];
+
+/// Makes a Debian 13, whose RabbitMQ is 4.0. What it mounts meanwhile lies in a namespace of its own, so that nothing
+/// stays mounted, however it ends.
+const DEBIAN: &str = "unshare --mount -- debootstrap --variant=minbase --include=rabbitmq-server trixie";
+
 /// The pinned release of cargo-deny. Unoptimised it is installed in less than half the time, and still checks in a second.
 const DENY: &str =
     "cargo install cargo-deny --version 0.20.2 --locked --debug --config profile.dev.debug=false";
@@ -48,8 +58,7 @@ pub(crate) fn ensure_installed(tools: &[Tool], folder: &Path) -> Result<()> {
     let packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
     let commands: Vec<&str> = missing.iter().map(|tool| tool.command).collect();
     let by_hand = format!("apt-get install {}", packages.join(" "));
-    let user = Command::new("id").arg("-u").output()?;
-    if user.stdout.trim_ascii() != b"0" {
+    if !is_root()? {
         bail!("missing: {}. Only root can install; run `sudo {by_hand}` and try again", commands.join(", "));
     }
     let env = [("DEBIAN_FRONTEND", "noninteractive")];
@@ -95,6 +104,37 @@ pub(crate) fn python_packages(root: &Path) -> Result<()> {
     let outcome = stage::run("install what checks manifests (once)", root, &[], &command)?;
     ensure!(outcome.passed, "the packages of {REQUIREMENTS} could not be installed; pip's output is above");
     Ok(std::fs::write(installed, wanted)?)
+}
+
+/// Where the Debian is whose RabbitMQ is a newer one than this system's, made under `target/tools` if it is not there yet.
+///
+/// # Errors
+/// When it cannot be made; says what to do.
+pub(crate) fn newer_rabbitmq(root: &Path) -> Result<PathBuf> {
+    ensure!(
+        is_root()?,
+        "RabbitMQ 4 runs in a Debian of its own, which only root can make and enter: run this as root"
+    );
+    ensure_installed(&FULL_TOOLS, root)?;
+    let folder = root.join("target/tools/rabbitmq-4");
+    if !folder.exists() {
+        let half = folder.with_extension("half");
+        if half.exists() {
+            // An earlier run was interrupted.
+            std::fs::remove_dir_all(&half)?;
+        }
+        let half_text = half.to_string_lossy();
+        let command: Vec<&str> = DEBIAN.split(' ').chain([half_text.as_ref()]).collect();
+        let made = stage::run("make a Debian with RabbitMQ 4 (once)", root, &[], &command)?;
+        ensure!(made.passed, "debootstrap failed; its output is above: check the network, then try again");
+        std::fs::remove_dir_all(half.join("var/cache/apt"))?;
+        std::fs::rename(&half, &folder)?;
+    }
+    Ok(folder.canonicalize()?)
+}
+
+fn is_root() -> Result<bool> {
+    Ok(Command::new("id").arg("-u").output()?.stdout.trim_ascii() == b"0")
 }
 
 /// Those of `tools` that are in none of the folders.
