@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use postrider_domain::message::TraceContext;
 
 use crate::fakes::Gate;
-use crate::inbox_world::{Door, End, KEY, Message, unnamed};
+use crate::inbox_world::{Door, End, KEY, Sent, unnamed};
 use crate::world::{data, event};
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -33,7 +33,7 @@ async fn an_input_is_acknowledged_once_its_event_is_confirmed_and_not_before() {
     let mut door = Door::new();
     let gate = Gate::new();
     *door.world.queue.gate.lock().expect("lock") = Some(Arc::clone(&gate));
-    door.inbox.push(Message::json(event("e1")));
+    door.inbox.push(Sent::json(event("e1")));
     door.until(gate.came(1)).await;
     door.idle().await;
     assert!(door.inbox.ends().is_empty());
@@ -48,11 +48,11 @@ async fn an_input_is_acknowledged_once_its_event_is_confirmed_and_not_before() {
 
 #[tokio::test]
 async fn every_form_is_read() {
-    let typed = |content_type: Option<&str>, body: String| Message {
+    let typed = |content_type: Option<&str>, body: String| Sent {
         content_type: content_type.map(str::to_owned),
-        ..Message::json(body)
+        ..Sent::json(body)
     };
-    let headed = |prefix| Message { headers: binary(prefix), ..Message::json("{\"a\":1}") };
+    let headed = |prefix| Sent { headers: binary(prefix), ..Sent::json("{\"a\":1}") };
     let inputs = [
         (typed(Some("application/json; charset=utf-8"), event("n1")), 1),
         (typed(None, event("n2")), 1),
@@ -82,7 +82,7 @@ async fn attributes_of_the_amqp_binding_are_taken_as_they_are() {
         [("ce-", "50%"), ("Ce-", "50%"), ("cloudEvents:", "50%25"), ("cloudEvents_", "50%25")]
     {
         let mut door = Door::new();
-        let message = Message { headers: binary(prefix), ..Message::json("{\"a\":1}") };
+        let message = Sent { headers: binary(prefix), ..Sent::json("{\"a\":1}") };
         assert_eq!(door.end_of(message).await, End::Acked(0), "{prefix}");
         let published = door.world.published();
         assert_eq!(published[0].message.event.head.resource.id, subject, "{prefix}");
@@ -94,7 +94,7 @@ async fn attributes_of_the_amqp_binding_are_taken_as_they_are() {
 async fn an_action_may_have_dots() {
     let mut door = Door::new();
     let body = event("e1").replace("\"publish\"", "\"publish.success\"");
-    assert_eq!(door.end_of(Message::under("blog.staging.Entry.publish.success", body)).await, End::Acked(0));
+    assert_eq!(door.end_of(Sent::under("blog.staging.Entry.publish.success", body)).await, End::Acked(0));
     let head = door.world.published()[0].message.event.head.clone();
     assert_eq!((head.action.as_str(), head.scope.environment.as_str()), ("publish.success", "staging"));
 }
@@ -104,9 +104,9 @@ async fn each_input_keeps_its_own_trace_if_it_is_one() {
     let mut door = Door::new();
     let trace =
         |parent: &str| TraceContext { parent: Some(parent.to_owned()), state: Some("a=1".to_owned()) };
-    door.inbox.push(Message { trace: trace(PARENT), ..Message::json(event("e1")) });
-    door.inbox.push(Message { trace: trace("00-a-b-01"), ..Message::json(event("e2")) });
-    door.inbox.push(Message::json(event("e3")));
+    door.inbox.push(Sent { trace: trace(PARENT), ..Sent::json(event("e1")) });
+    door.inbox.push(Sent { trace: trace("00-a-b-01"), ..Sent::json(event("e2")) });
+    door.inbox.push(Sent::json(event("e3")));
     door.ended(3).await;
     let traces = door.world.published().into_iter().map(|one| one.trace).collect::<Vec<_>>();
     assert_eq!(traces, [trace(PARENT), TraceContext::default(), TraceContext::default()]);
@@ -117,7 +117,7 @@ async fn inputs_that_came_together_are_claimed_and_published_together_by_space()
     let mut door = Door::new();
     for number in 0..30 {
         let key = if number % 3 == 0 { "other.master.Entry.publish" } else { KEY };
-        door.inbox.push(Message::under(key, event(&format!("e{number}"))));
+        door.inbox.push(Sent::under(key, event(&format!("e{number}"))));
     }
     let ends = door.ended(30).await;
     assert!(ends.iter().all(|end| matches!(end, End::Acked(_))), "{ends:?}");
@@ -130,7 +130,7 @@ async fn inputs_that_came_together_are_claimed_and_published_together_by_space()
 async fn the_same_event_from_both_doors_is_one() {
     let mut door = Door::new();
     door.world.post(event("e1")).await.assert_accepted();
-    assert_eq!(door.end_of(Message::json(event("e1"))).await, End::Acked(0));
+    assert_eq!(door.end_of(Sent::json(event("e1"))).await, End::Acked(0));
     assert_eq!(door.published(), [("e1".to_owned(), false)]);
 }
 
@@ -138,7 +138,7 @@ async fn the_same_event_from_both_doors_is_one() {
 async fn the_same_event_twice_in_one_batch_is_one() {
     let mut door = Door::new();
     for _ in 0..3 {
-        door.inbox.push(Message::json(event("e1")));
+        door.inbox.push(Sent::json(event("e1")));
     }
     assert_eq!(door.ended(3).await, [End::Acked(0), End::Acked(1), End::Acked(2)]);
     assert_eq!(door.published(), [("e1".to_owned(), false)]);
@@ -147,7 +147,7 @@ async fn the_same_event_twice_in_one_batch_is_one() {
 #[tokio::test]
 async fn what_may_be_a_copy_is_accepted_as_a_suspect_and_what_certainly_is_one_not_at_all() {
     let mut door = Door::new();
-    let redelivered = Message { suspect: true, ..Message::json(event("e1")) };
+    let redelivered = Sent { suspect: true, ..Sent::json(event("e1")) };
     assert_eq!(door.end_of(redelivered.clone()).await, End::Acked(0));
     assert_eq!(door.end_of(redelivered).await, End::Acked(1));
     assert_eq!(door.published(), [("e1".to_owned(), true)]);
@@ -157,9 +157,9 @@ async fn what_may_be_a_copy_is_accepted_as_a_suspect_and_what_certainly_is_one_n
 async fn an_acknowledgement_that_was_lost_makes_no_second_event_if_the_message_has_an_id() {
     let mut door = Door::new();
     door.inbox.ack_fault.transient();
-    let named = Message { message_id: Some("m1".to_owned()), ..Message::json(unnamed()) };
+    let named = Sent { message_id: Some("m1".to_owned()), ..Sent::json(unnamed()) };
     door.inbox.push(named);
-    door.inbox.push(Message::json(event("e1")));
+    door.inbox.push(Sent::json(event("e1")));
     assert_eq!(door.ended(2).await, [End::Released(0), End::Released(1)]);
     door.idle().await;
     assert!(door.ailment().contains("settled"), "{}", door.ailment());
@@ -175,7 +175,7 @@ async fn an_acknowledgement_that_was_lost_makes_no_second_event_if_the_message_h
 #[tokio::test]
 async fn equal_inputs_are_one_event_under_one_message_id_and_two_without() {
     let mut door = Door::new();
-    let under = |id: &str, body: String| Message { message_id: Some(id.to_owned()), ..Message::json(body) };
+    let under = |id: &str, body: String| Sent { message_id: Some(id.to_owned()), ..Sent::json(body) };
     let other = unnamed().replace("1.0", "2.0");
     let two = format!("[{},{}]", unnamed(), unnamed());
     let inputs = [
@@ -185,8 +185,9 @@ async fn equal_inputs_are_one_event_under_one_message_id_and_two_without() {
         (under("m1", other), 1),
         (under("m1", two), 2),
         (under("", unnamed()), 1),
-        (Message::json(unnamed()), 1),
-        (Message::json(unnamed()), 1),
+        (under("", unnamed()), 1),
+        (Sent::json(unnamed()), 1),
+        (Sent::json(unnamed()), 1),
     ];
     for (message, events) in inputs {
         let before = door.published().len();

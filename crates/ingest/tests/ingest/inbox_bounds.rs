@@ -7,7 +7,7 @@ use std::time::Duration;
 use postrider_ingest::Settings;
 
 use crate::fakes::Gate;
-use crate::inbox_world::{Door, End, Message};
+use crate::inbox_world::{Door, End, Sent};
 use crate::world::event;
 
 fn slow() -> Settings {
@@ -17,7 +17,7 @@ fn slow() -> Settings {
 fn push(door: &Door, space: &str, many: usize) {
     for number in 0..many {
         let key = format!("{space}.master.Entry.publish");
-        door.inbox.push(Message::under(&key, event(&format!("{space}{number}"))));
+        door.inbox.push(Sent::under(&key, event(&format!("{space}{number}"))));
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use postrider_testkit::START;
 
-use crate::inbox_world::{Door, End, Message};
+use crate::inbox_world::{Door, End, Sent};
 use crate::world::event;
 
 fn large(id: &str) -> String {
@@ -15,8 +15,8 @@ fn large(id: &str) -> String {
 async fn while_events_cannot_be_stored_inputs_go_back_and_the_door_rests_longer_each_time() {
     let mut door = Door::new();
     door.world.queue.fault.transient();
-    door.inbox.push(Message::json(event("e1")));
-    door.inbox.push(Message::json(event("e2")));
+    door.inbox.push(Sent::json(event("e1")));
+    door.inbox.push(Sent::json(event("e2")));
     assert_eq!(door.ended(2).await, [End::Released(0), End::Released(1)]);
     door.idle().await;
     assert_eq!(door.inbox.ends().len(), 2, "it does not take and give back in a loop");
@@ -43,8 +43,8 @@ async fn while_events_cannot_be_stored_inputs_go_back_and_the_door_rests_longer_
 async fn while_spaces_cannot_be_looked_up_nothing_is_parked_but_what_needs_no_look() {
     let mut door = Door::new();
     door.spaces.fault.transient();
-    door.inbox.push(Message::json(event("e1")));
-    door.inbox.push(Message::under("nonsense", event("e1")));
+    door.inbox.push(Sent::json(event("e1")));
+    door.inbox.push(Sent::under("nonsense", event("e1")));
     let ends = door.ended(2).await;
     assert!(ends[0] == End::Released(0) && ends[1].reason().contains("routing_key"), "{ends:?}");
     door.idle().await;
@@ -60,7 +60,7 @@ async fn while_spaces_cannot_be_looked_up_nothing_is_parked_but_what_needs_no_lo
 async fn without_the_memory_of_ids_inputs_are_accepted_as_suspects() {
     let mut door = Door::new();
     door.world.claims.fault.transient();
-    assert_eq!(door.end_of(Message::json(event("e1"))).await, End::Acked(0));
+    assert_eq!(door.end_of(Sent::json(event("e1"))).await, End::Acked(0));
     assert_eq!(door.published(), [("e1".to_owned(), true)]);
     door.idle().await;
     assert_eq!(door.ailment(), "");
@@ -70,8 +70,8 @@ async fn without_the_memory_of_ids_inputs_are_accepted_as_suspects() {
 async fn without_the_body_store_only_what_needs_it_goes_back() {
     let mut door = Door::new();
     door.world.bodies.fault.transient();
-    door.inbox.push(Message::json(event("e1")));
-    door.inbox.push(Message::json(large("e2")));
+    door.inbox.push(Sent::json(event("e1")));
+    door.inbox.push(Sent::json(large("e2")));
     assert_eq!(door.ended(2).await, [End::Acked(0), End::Released(1)]);
     door.world.bodies.fault.heal();
     door.idle().await;
@@ -86,7 +86,7 @@ async fn a_repeat_in_the_same_batch_is_not_asked_for_again_while_the_queue_is_aw
     let mut door = Door::new();
     door.world.queue.fault.transient();
     for _ in 0..5 {
-        door.inbox.push(Message::json(event("e1")));
+        door.inbox.push(Sent::json(event("e1")));
     }
     let ends = door.ended(5).await;
     assert!(ends.iter().all(|end| matches!(end, End::Released(_))), "{ends:?}");
@@ -101,7 +101,7 @@ async fn an_inbox_that_cannot_be_read_is_asked_again() {
     assert!(door.ailment().contains("the inbox cannot be read"), "{}", door.ailment());
     door.inbox.fault.heal();
     door.world.clock.advance(Duration::from_millis(100));
-    assert_eq!(door.end_of(Message::json(event("e1"))).await, End::Acked(0));
+    assert_eq!(door.end_of(Sent::json(event("e1"))).await, End::Acked(0));
     door.idle().await;
     assert_eq!(door.ailment(), "");
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::inbox_world::{Door, End, Message};
+use crate::inbox_world::{Door, End, Sent};
 use crate::properties::bodies;
 
 fn keys() -> impl Strategy<Value = String> {
@@ -14,7 +14,7 @@ fn keys() -> impl Strategy<Value = String> {
     prop_oneof![good.prop_map(str::to_owned), near.prop_map(|parts| parts.join(".")), any::<String>()]
 }
 
-fn messages() -> impl Strategy<Value = Message> {
+fn messages() -> impl Strategy<Value = Sent> {
     let types = prop::sample::select(vec![
         "application/json",
         "application/cloudevents+json",
@@ -29,12 +29,12 @@ fn messages() -> impl Strategy<Value = Message> {
         (prefixes, names, values).prop_map(|(prefix, name, value)| (format!("{prefix}{name}"), value));
     let rest = (prop::option::of(types), prop::option::of(any::<String>()), any::<bool>());
     (keys(), bodies(), prop::collection::vec(header, 0..8), rest).prop_map(
-        |(key, body, headers, (content_type, message_id, suspect))| Message {
+        |(key, body, headers, (content_type, message_id, suspect))| Sent {
             content_type: content_type.map(str::to_owned),
             message_id,
             headers,
             suspect,
-            ..Message::under(&key, body)
+            ..Sent::under(&key, body)
         },
     )
 }

@@ -27,7 +27,7 @@ const DELIVERY_LIMIT: u32 = 20;
 
 /// What a CMS publishes.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Message {
+pub(crate) struct Sent {
     pub key: String,
     pub content_type: Option<String>,
     pub message_id: Option<String>,
@@ -50,7 +50,7 @@ pub(crate) enum End {
 
 /// The inbox.
 pub(crate) struct FakeInbox {
-    ready: Mutex<BTreeMap<usize, Message>>,
+    ready: Mutex<BTreeMap<usize, Sent>>,
     drawn: AtomicUsize,
     wake: Notify,
     ends: watch::Sender<Vec<End>>,
@@ -65,10 +65,10 @@ struct Consumer(Arc<FakeInbox>);
 struct FakeLease {
     inbox: Arc<FakeInbox>,
     number: usize,
-    message: Option<Message>,
+    message: Option<Sent>,
 }
 
-impl Message {
+impl Sent {
     /// JSON under the usual key.
     pub(crate) fn json(body: impl Into<Vec<u8>>) -> Self {
         Self::under(KEY, body)
@@ -93,7 +93,7 @@ impl FakeInbox {
     }
 
     /// Publishes; inputs are numbered from 0.
-    pub(crate) fn push(&self, message: Message) -> usize {
+    pub(crate) fn push(&self, message: Sent) -> usize {
         let number = self.drawn.fetch_add(1, Ordering::Relaxed);
         self.put(number, message);
         number
@@ -108,7 +108,7 @@ impl FakeInbox {
         self.ends.borrow().clone()
     }
 
-    fn put(&self, number: usize, message: Message) {
+    fn put(&self, number: usize, message: Sent) {
         self.ready.lock().expect("lock").insert(number, message);
         self.wake.notify_waiters();
     }
@@ -150,7 +150,7 @@ fn take(inbox: &Arc<FakeInbox>, max: usize) -> Vec<Arrived> {
     taken.map(|(number, message)| arrived(inbox, number, message)).collect()
 }
 
-fn arrived(inbox: &Arc<FakeInbox>, number: usize, message: Message) -> Arrived {
+fn arrived(inbox: &Arc<FakeInbox>, number: usize, message: Sent) -> Arrived {
     let one = message.clone();
     Arrived {
         routing_key: one.key,
@@ -273,7 +273,7 @@ impl Door {
     }
 
     /// Publishes one input and serves until it came to its end.
-    pub(crate) async fn end_of(&mut self, message: Message) -> End {
+    pub(crate) async fn end_of(&mut self, message: Sent) -> End {
         let before = self.inbox.ends().len();
         self.inbox.push(message);
         self.ended(before + 1).await;
