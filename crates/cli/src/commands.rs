@@ -3,6 +3,7 @@
 pub mod calls;
 pub mod config;
 pub mod demo;
+pub mod doctor;
 mod event_text;
 pub mod events;
 pub mod healthcheck;

@@ -79,6 +79,8 @@ enum Command {
     /// Distributed: print, declare or verify what is on the broker
     #[command(subcommand)]
     Topology(commands::topology::Topology),
+    /// Distributed: look at broker, cache and database, and say what to change
+    Doctor(commands::doctor::Doctor),
     /// Ask a process of this machine whether it can do its work
     Healthcheck(commands::healthcheck::Healthcheck),
     /// Make keys for the ring that seals secrets
@@ -156,6 +158,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Code> {
             commands::migrate::run(&migrate, &context).await
         }
         Command::Topology(topology) => commands::topology::run(&topology, &context).await,
+        Command::Doctor(doctor) => commands::doctor::run(&doctor, &context).await,
         Command::Healthcheck(check) => commands::healthcheck::run(&check, &context).await,
         Command::Keys(keys) => commands::keys::run(&keys, output),
         Command::Config(_)

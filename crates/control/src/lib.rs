@@ -46,6 +46,7 @@ use postrider_ports::sources::Sources;
 
 pub use access::{Actor, Unauthenticated};
 pub use error::{ControlError, ControlResult, FieldFault};
+pub use pacing::LONGEST_TIMEOUT;
 pub use postrider_ports::access::Space;
 pub use postrider_ports::error::{PortError, PortErrorKind};
 pub use postrider_ports::log::{Cursor, DeliveryRow, EXACT_TOTAL, EventRow, LogQuery, Page};

@@ -12,7 +12,7 @@ use crate::error::FieldFault;
 /// Shortest time-out: less fails for distance alone (once round the world and TLS is about 0.8 s).
 pub(crate) const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// Longest time-out: what Contentful and Contentstack wait, the most patient of the five.
-pub(crate) const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
+pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Shortest coalescing window; below a second it saves nothing that the batches do not save anyway.
 pub(crate) const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
 /// Most calls of a rate limit in one `per`.

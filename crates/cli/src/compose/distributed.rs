@@ -4,6 +4,7 @@
 //! broker is alive, says what it waits for, and needs nobody to start it again.
 
 mod cost;
+pub mod doctor;
 mod leash;
 pub mod migrate;
 mod servers;
