@@ -8,7 +8,7 @@ use postrider_domain::delivery::{DeliveryId, DeliveryState};
 use postrider_domain::message::DeliverMessage;
 use postrider_domain::record::Record;
 use postrider_ports::progress::Asked;
-use postrider_ports::queue::Received;
+use postrider_ports::queue::{Message, Received};
 use postrider_ports::windows::Newest;
 use tracing::{debug, warn};
 
@@ -17,6 +17,7 @@ use crate::bundle::{Bundle, Fate, Holds, Ticket};
 use crate::lanes::Slots;
 use crate::settle::{Again, Plan, Settlement};
 use crate::suspects::settled;
+use crate::telemetry::Deferral;
 use crate::worker::Worker;
 
 /// Takes a batch apart and plans each delivery of it.
@@ -36,8 +37,10 @@ pub(crate) async fn admit(
 }
 
 fn open(worker: &Worker, received: Received<DeliverMessage>, slots: &mut Slots) -> Vec<(Ticket, Plan)> {
-    let (bundle, targets) = Bundle::open(received);
     let now = worker.now();
+    let (queue, accepted_at) = (received.message.queue(), received.message.event.head.accepted_at);
+    worker.metrics.age(queue).record(now.since(accepted_at));
+    let (bundle, targets) = Bundle::open(received);
     let ticket = |target: postrider_domain::message::Target| {
         let head = &bundle.event.head;
         let id = DeliveryId::derive(&head.scope, &head.id, &target.webhook, target.generation);
@@ -45,7 +48,8 @@ fn open(worker: &Worker, received: Received<DeliverMessage>, slots: &mut Slots) 
         let plan = if flight.is_none() && bundle.suspect {
             debug!(delivery = %id, "a copy waits for its original");
             let again = Again { attempt: target.attempt, at: now.plus(backlog::SHORTEST) };
-            Plan::Settle(Settlement { again: Some(again), records: Vec::new() })
+            worker.metrics.deferred(Deferral::Copy);
+            Plan::Settle(Settlement { again: Some(again), records: Vec::new(), trace: None })
         } else {
             Plan::Deliver
         };
@@ -103,7 +107,8 @@ async fn ask_windows(worker: &Worker, planned: &mut [(Ticket, Plan)]) {
             let reason = format!("a newer state of the window until {} was sent instead", window.ends_at);
             let by = Some(newest.delivery);
             let record = ticket.ended(DeliveryState::Superseded, reason, by, worker.now());
-            *plan = Plan::Settle(Settlement { again: None, records: vec![Record::Settled(record)] });
+            *plan =
+                Plan::Settle(Settlement { again: None, records: vec![Record::Settled(record)], trace: None });
         }
     }
 }

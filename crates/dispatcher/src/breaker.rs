@@ -37,6 +37,8 @@ struct Open {
     until: Timestamp,
     /// For how long it was opened last.
     length: Duration,
+    /// A probe of this worker is under way, or another's is awaited.
+    is_probed: bool,
 }
 
 /// Whether a call may go out.
@@ -53,6 +55,15 @@ pub(crate) enum Pass {
 impl Breakers {
     pub(crate) fn new(settings: BreakerSettings, shared: Arc<dyn Shared>) -> Self {
         Self { settings, shared, troubled: Mutex::default() }
+    }
+
+    /// How many are open, and how many are about to be probed or being probed (half-open).
+    pub(crate) fn states(&self, now: Timestamp) -> (u64, u64) {
+        let troubled = self.lock();
+        let opens = troubled.values().filter_map(|trouble| trouble.open.as_ref());
+        opens.fold((0, 0), |(open, half_open), one| {
+            if now < one.until && !one.is_probed { (open + 1, half_open) } else { (open, half_open + 1) }
+        })
     }
 
     /// Until when it is open, if it is; a look that takes no right.
@@ -74,6 +85,7 @@ impl Breakers {
             }
             // Those who come while we ask wait for what the probe brings.
             open.until = probe_ends;
+            open.is_probed = true;
         }
         match self.shared.probe(&key.space, &key.webhook, probe_ends).await {
             Ok(true) => Pass::Probe,
@@ -101,6 +113,7 @@ impl Breakers {
         };
         if let Some(open) = self.lock().get_mut(key).and_then(|trouble| trouble.open.as_mut()) {
             open.until = until;
+            open.is_probed = false;
         }
         Pass::Open(until)
     }
@@ -157,7 +170,7 @@ impl Breakers {
             }
         };
         let until = now.plus(length);
-        trouble.open = Some(Open { until, length });
+        trouble.open = Some(Open { until, length, is_probed: false });
         Some(until)
     }
 

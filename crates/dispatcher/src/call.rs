@@ -17,6 +17,7 @@ use postrider_ports::sender::{Request, Sent};
 
 use crate::bundle::Ticket;
 use crate::index::Known;
+use crate::telemetry::{self, Stage};
 use crate::worker::Worker;
 
 /// A call that was made, or could not be.
@@ -27,6 +28,21 @@ pub(crate) struct Made {
     pub(crate) ended: Ended,
     /// What that means.
     pub(crate) outcome: Outcome,
+    /// Its trace, for what follows from it.
+    pub(crate) trace: TraceContext,
+}
+
+/// Whose turn it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Turn<'t> {
+    /// The delivery.
+    pub(crate) ticket: &'t Ticket,
+    /// Which attempt.
+    pub(crate) attempt: u32,
+    /// Its webhook as it stands now.
+    pub(crate) known: &'t Known,
+    /// The trace of the attempt before, or of the event.
+    pub(crate) before: &'t TraceContext,
 }
 
 /// A request that is ready to leave.
@@ -45,25 +61,30 @@ enum Unready {
 }
 
 /// Makes one attempt. `Err` says why the event cannot be said in the webhook's dialect: then there was no call.
-pub(crate) async fn call(
-    worker: &Worker,
-    ticket: &Ticket,
-    attempt: u32,
-    known: &Known,
-    event: &Event,
-) -> Result<Made, String> {
+pub(crate) async fn call(worker: &Worker, turn: &Turn<'_>, event: &Event) -> Result<Made, String> {
+    let Turn { ticket, attempt, known, before } = *turn;
     let started_at = worker.now();
     let id = draw_call_id(worker.deps.clock.as_ref(), worker.deps.random.as_ref());
-    let (request, sent) = match render(worker, ticket, attempt, known, event) {
-        Ok(ready) => send(worker, ready, &ticket.bundle.trace).await,
+    let rendered = match render(worker, turn, event) {
+        Ok(ready) => Ok(ready),
+        Err(Unready::Fault(message)) => Err(message),
         Err(Unready::NotExpressible(reason)) => return Err(reason),
-        Err(Unready::Fault(message)) => {
+    };
+    let span = telemetry::calling(ticket, attempt, known, before);
+    let trace = telemetry::context_of(&span);
+    let (request, sent) = match rendered {
+        Ok(ready) => span.run(send(worker, ready, &trace)).await,
+        Err(message) => {
             let failure = Failure { kind: FailureKind::Request, message };
             (unsent(&known.webhook), Sent { result: Err(failure), timings: Timings::default() })
         }
     };
     let ended = ended(&sent, worker.now());
     let outcome = judge(known, &ended);
+    telemetry::ended(&span, &ended);
+    span.end();
+    worker.metrics.stage(Stage::Call).record(sent.timings.total);
+    worker.metrics.called(outcome, &ended);
     let (response, failure) = match sent.result {
         Ok(response) => (Some(response), None),
         Err(failure) => (None, Some(failure)),
@@ -82,7 +103,7 @@ pub(crate) async fn call(
         next_at,
         webhook_version: known.webhook.version,
     };
-    Ok(Made { record, ended, outcome })
+    Ok(Made { record, ended, outcome, trace })
 }
 
 /// The deadline of a webhook's calls.
@@ -92,13 +113,8 @@ pub(crate) fn timeout(known: &Known) -> Duration {
     known.webhook.timeout.unwrap_or_else(by_dialect)
 }
 
-fn render(
-    worker: &Worker,
-    ticket: &Ticket,
-    attempt: u32,
-    known: &Known,
-    event: &Event,
-) -> Result<Ready, Unready> {
+fn render(worker: &Worker, turn: &Turn<'_>, event: &Event) -> Result<Ready, Unready> {
+    let Turn { ticket, attempt, known, .. } = *turn;
     let webhook = &known.webhook;
     let dialect = known.dialect.ok_or_else(|| {
         let names = postrider_dialects::names().join(", ");
@@ -119,10 +135,13 @@ fn render(
 /// Sends it; what comes back is masked.
 async fn send(worker: &Worker, ready: Ready, trace: &TraceContext) -> (RecordedRequest, Sent) {
     let Ready { mut rendered, mask, timeout } = ready;
+    // A webhook that sets a trace of its own keeps it.
     if let Some(parent) = &trace.parent
         && !rendered.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("traceparent"))
     {
         rendered.headers.push(("traceparent".to_owned(), parent.clone()));
+        let state = trace.state.as_ref().map(|state| ("tracestate".to_owned(), state.clone()));
+        rendered.headers.extend(state);
     }
     let recorded = mask.request(&rendered, timeout);
     let Rendered { method, url, headers, body } = rendered;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use postrider_domain::call::CallRecord;
 use postrider_domain::delivery::DeliveryState;
+use postrider_domain::message::TraceContext;
 use postrider_domain::outcome::{Ended, FailureKind, Outcome};
 use postrider_domain::record::{Record, SettledRecord};
 use postrider_domain::timestamp::Timestamp;
@@ -14,11 +15,12 @@ use tracing::{error, info};
 
 use crate::breaker::Pass;
 use crate::bundle::{Fate, Ticket};
-use crate::call::{self, Made};
+use crate::call::{self, Made, Turn};
 use crate::floor::{Entered, Permit};
 use crate::index::Known;
 use crate::settle::{Again, Settlement};
 use crate::shares;
+use crate::telemetry::{Deferral, Limiter, Stage};
 use crate::tokens::per_second;
 use crate::worker::Worker;
 
@@ -33,8 +35,8 @@ enum Step {
     Ended(SettledRecord),
     /// No call now; the same attempt at this instant.
     PutOff(Timestamp),
-    /// A call was made.
-    Called(Box<CallRecord>),
+    /// A call was made, in this trace.
+    Called(Box<CallRecord>, TraceContext),
 }
 
 /// What stands between a delivery and its call.
@@ -51,8 +53,10 @@ enum Gate {
 pub(crate) async fn deliver(worker: &Worker, ticket: &Ticket) -> Result<Settlement, Fate> {
     let mut attempt = ticket.target.attempt;
     let mut held: Vec<Record> = Vec::new();
+    let mut trace: Option<TraceContext> = None;
     loop {
-        let step = match make_attempt(worker, ticket, attempt).await {
+        let before = trace.as_ref().unwrap_or(&ticket.bundle.trace);
+        let step = match make_attempt(worker, ticket, attempt, before).await {
             Ok(step) => step,
             Err(fate) if held.is_empty() => return Err(fate),
             // Calls were made: their evidence goes out with the message that follows them.
@@ -61,29 +65,39 @@ pub(crate) async fn deliver(worker: &Worker, ticket: &Ticket) -> Result<Settleme
         match step {
             Step::Ended(record) => {
                 held.push(Record::Settled(record));
-                return Ok(Settlement { again: None, records: held });
+                return Ok(Settlement { again: None, records: held, trace });
             }
             Step::PutOff(at) => {
-                return Ok(Settlement { again: Some(Again { attempt, at }), records: held });
+                return Ok(Settlement { again: Some(Again { attempt, at }), records: held, trace });
             }
-            Step::Called(record) => {
+            Step::Called(record, of_call) => {
+                trace = Some(of_call);
                 let next_at = record.next_at;
                 let older = older_generation(worker, ticket, record.state);
                 held.push(Record::Call(record));
                 held.extend(older.map(Record::Settled));
-                let Some(at) = next_at else { return Ok(Settlement { again: None, records: held }) };
+                let Some(at) = next_at else {
+                    return Ok(Settlement { again: None, records: held, trace });
+                };
                 attempt += 1;
                 // A record of this attempt alone would say that a message for the next one exists.
                 let short = at.since(worker.now()) < SHORT && held.len() <= SHORT_WAITS;
                 if !short || worker.wait_until(at).await.is_err() {
-                    return Ok(Settlement { again: Some(Again { attempt, at }), records: held });
+                    return Ok(Settlement { again: Some(Again { attempt, at }), records: held, trace });
                 }
             }
         }
     }
 }
 
-async fn make_attempt(worker: &Worker, ticket: &Ticket, attempt: u32) -> Result<Step, Fate> {
+/// `before` is the trace of the attempt before, or of the event.
+async fn make_attempt(
+    worker: &Worker,
+    ticket: &Ticket,
+    attempt: u32,
+    before: &TraceContext,
+) -> Result<Step, Fate> {
+    let begun = worker.now();
     loop {
         let (permit, known, pass) = match gate(worker, ticket).await? {
             Gate::Open { permit, known, pass } => (permit, known, pass),
@@ -95,10 +109,12 @@ async fn make_attempt(worker: &Worker, ticket: &Ticket, attempt: u32) -> Result<
             Err(error) if error.is_transient() => return Err(release(worker, &error)),
             Err(error) => return Ok(ended(worker, ticket, DeliveryState::Parked, error.to_string())),
         };
-        return Ok(match call::call(worker, ticket, attempt, &known, &event).await {
+        worker.metrics.stage(Stage::Wait).record(worker.now().since(begun));
+        let turn = Turn { ticket, attempt, known: &known, before };
+        return Ok(match call::call(worker, &turn, &event).await {
             Ok(made) => {
                 conclude(worker, &known, permit, pass, &made).await;
-                Step::Called(Box::new(made.record))
+                Step::Called(Box::new(made.record), made.trace)
             }
             Err(reason) => ended(worker, ticket, DeliveryState::Skipped, reason),
         });
@@ -112,16 +128,19 @@ async fn gate(worker: &Worker, ticket: &Ticket) -> Result<Gate, Fate> {
         Err(step) => return Ok(Gate::Shut(step)),
     };
     if let Some(until) = worker.breakers.open_until(&known.callee.key, worker.now()) {
-        return Ok(Gate::Shut(put_off(worker, &known, Some(until))));
+        return Ok(Gate::Shut(put_off(worker, &known, Some(until), Deferral::Breaker)));
     }
     let permit = match worker.floor.enter(&known.callee) {
         Entered::Granted(permit) => permit,
-        Entered::Full => return Ok(Gate::Shut(put_off(worker, &known, None))),
-        Entered::Waiting(granted) => tokio::select! {
-            biased;
-            () = worker.stop.cancelled() => return Err(Fate::Release),
-            permit = granted => permit.map_err(|_| Fate::Release)?,
-        },
+        Entered::Full => return Ok(Gate::Shut(put_off(worker, &known, None, Deferral::Room))),
+        Entered::Waiting(granted) => {
+            worker.metrics.waits(Limiter::Permit);
+            tokio::select! {
+                biased;
+                () = worker.stop.cancelled() => return Err(Fate::Release),
+                permit = granted => permit.map_err(|_| Fate::Release)?,
+            }
+        }
     };
     if worker.stop.is_cancelled() {
         return Err(Fate::Release);
@@ -141,7 +160,7 @@ async fn gate(worker: &Worker, ticket: &Ticket) -> Result<Gate, Fate> {
     // A probe that never reports must not hold the breaker for ever: its deadline, and a little for the way.
     let pass = worker.breakers.pass(key, worker.now(), call::timeout(&known) + SHORT).await;
     if let Pass::Open(until) = pass {
-        return Ok(Gate::Shut(put_off(worker, &known, Some(until))));
+        return Ok(Gate::Shut(put_off(worker, &known, Some(until), Deferral::Breaker)));
     }
     Ok(Gate::Open { permit, known, pass })
 }
@@ -154,8 +173,9 @@ async fn wait_for_token(
 ) -> Result<Gate, Fate> {
     let short = at.since(worker.now()) < SHORT;
     let Some(_sleeper) = worker.tokens.wait(&known.callee.key, limit).filter(|_| short) else {
-        return Ok(Gate::Shut(put_off(worker, known, Some(at))));
+        return Ok(Gate::Shut(put_off(worker, known, Some(at), Deferral::Rate)));
     };
+    worker.metrics.waits(Limiter::Token);
     worker.wait_until(at).await.map_err(|_| Fate::Release)?;
     Ok(Gate::Again)
 }
@@ -245,7 +265,8 @@ fn ended(worker: &Worker, ticket: &Ticket, state: DeliveryState, reason: String)
     Step::Ended(ticket.ended(state, reason, None, worker.now()))
 }
 
-fn put_off(worker: &Worker, known: &Known, earliest: Option<Timestamp>) -> Step {
+fn put_off(worker: &Worker, known: &Known, earliest: Option<Timestamp>, why: Deferral) -> Step {
+    worker.metrics.deferred(why);
     let limit = known.webhook.rate_limit.map(per_second);
     Step::PutOff(worker.floor.put_off(&known.callee.key, limit, earliest))
 }

@@ -14,7 +14,7 @@ use crate::deps::Deps;
 use crate::lanes::{self, Space};
 use crate::settings::{InvalidSetting, Settings};
 use crate::worker::Worker;
-use crate::{events, settle};
+use crate::{events, settle, telemetry};
 
 /// Hints make it look at the subscriptions at most this often.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
@@ -55,6 +55,7 @@ pub async fn run(settings: Settings, deps: Deps, shutdown: Shutdown) -> Result<(
     settings.check()?;
     let spaces = lanes::spaces(settings.room);
     let worker = Arc::new(Worker::new(settings, deps));
+    telemetry::watch(&worker);
     // The loops begin at once instead of waiting for the first look.
     tokio::select! {
         biased;

@@ -13,6 +13,7 @@ use postrider_domain::record::Record;
 use postrider_ports::error::{PortError, PortErrorKind, PortResult};
 use postrider_ports::queue::{Consume, Lease, Outgoing, Received};
 use postrider_ports::windows::Opening;
+use postrider_runtime::trace::Span;
 use tokio::task::JoinSet;
 use tracing::{error, warn};
 
@@ -22,6 +23,7 @@ use crate::lanes::{drain, drain_one, reaping};
 use crate::matching::match_event;
 use crate::recorder::Submission;
 use crate::settle::panic_text;
+use crate::telemetry::{self, Stage};
 use crate::worker::Worker;
 
 /// Messages published at once: a fan-out to 4,096 webhooks.
@@ -32,6 +34,8 @@ struct Work {
     fanout: Fanout,
     suspect: bool,
     lease: Box<dyn Lease>,
+    /// Ends when everything the event caused is durable.
+    span: Span,
 }
 
 /// Receives and matches events until somebody asks to stop, then finishes what it holds.
@@ -87,12 +91,14 @@ pub(crate) async fn step(worker: &Worker, consumer: &mut dyn Consume<EventMessag
 }
 
 async fn handle(worker: &Worker, batch: Vec<Received<EventMessage>>) {
+    let begun = worker.now();
     let mut works = Vec::with_capacity(batch.len());
     for received in batch {
         works.extend(match_one(worker, received).await);
     }
     join_windows(worker, &mut works).await;
     let works = publish_all(worker, works).await;
+    worker.metrics.stage(Stage::Match).record(worker.now().since(begun));
     register(worker, &works).await;
     join_all(works.into_iter().map(|work| finish(worker, work))).await;
 }
@@ -102,19 +108,28 @@ async fn match_one(worker: &Worker, received: Received<EventMessage>) -> Option<
     let Received { message, suspect, redeliveries, trace, lease } = received;
     let suspect = suspect || redeliveries > 0;
     let event = message.event;
+    worker.metrics.age(Queue::Events).record(worker.now().since(event.head.accepted_at));
+    let span = telemetry::matching(&event.head, &trace);
     let matching = async {
         let index = worker.spaces.space(&event.head.scope.space).await?;
         match_event(&index, &event, worker.deps.bodies.as_ref()).await
     };
-    match AssertUnwindSafe(matching).catch_unwind().await {
+    match span.run(AssertUnwindSafe(matching).catch_unwind()).await {
         Ok(Ok(matched)) => {
-            let fanout = Fanout::new(event, matched, suspect, trace);
-            return Some(Work { fanout, suspect, lease });
+            span.note(|span| {
+                span.set("postrider.matched", i64::try_from(matched.wanted.len()).unwrap_or(i64::MAX));
+            });
+            let fanout = Fanout::new(event, matched, suspect, telemetry::context_of(&span));
+            return Some(Work { fanout, suspect, lease, span });
         }
-        Ok(Err(error)) => give_back(worker, lease, &error).await,
+        Ok(Err(error)) => {
+            span.fail("matching", error.to_string());
+            give_back(worker, lease, &error).await;
+        }
         Err(panic) => {
             let reason = format!("matching panicked: {}", panic_text(panic.as_ref()));
             error!(event = %event.head.id, reason, "an event is rejected");
+            span.fail("panic", reason.clone());
             note(worker, lease.reject(&reason).await);
         }
     }
@@ -145,6 +160,7 @@ async fn publish_all(worker: &Worker, works: Vec<Work>) -> Vec<Work> {
     let Err(error) = publish(worker, messages).await else { return works };
     if error.kind == PortErrorKind::Transient || works.len() == 1 {
         for work in works {
+            work.span.fail("publishing", error.to_string());
             give_back(worker, work.lease, &error).await;
         }
         return Vec::new();
@@ -154,7 +170,10 @@ async fn publish_all(worker: &Worker, works: Vec<Work>) -> Vec<Work> {
     for work in works {
         match publish(worker, work.fanout.messages(bulk_after)).await {
             Ok(()) => published.push(work),
-            Err(error) => give_back(worker, work.lease, &error).await,
+            Err(error) => {
+                work.span.fail("publishing", error.to_string());
+                give_back(worker, work.lease, &error).await;
+            }
         }
     }
     published
@@ -189,13 +208,17 @@ async fn register(worker: &Worker, works: &[Work]) {
 }
 
 async fn finish(worker: &Worker, work: Work) {
-    let Work { fanout, suspect, lease } = work;
+    let Work { fanout, suspect, lease, span } = work;
     let trace = fanout.trace().clone();
     let records = vec![Record::Matched(fanout.record(worker.now()))];
     match worker.recorder.submit(Submission { records, suspect, trace }).await {
         Ok(()) => note(worker, lease.ack().await),
-        Err(error) => give_back(worker, lease, &error).await,
+        Err(error) => {
+            span.fail("recording", error.to_string());
+            give_back(worker, lease, &error).await;
+        }
     }
+    span.end();
 }
 
 async fn give_back(worker: &Worker, lease: Box<dyn Lease>, error: &PortError) {

@@ -80,6 +80,13 @@ impl Floor {
         backlog.put_off(ahead, limit, earliest.unwrap_or(now), now)
     }
 
+    /// How many are being called, and how many wait.
+    pub(crate) fn figures(&self) -> (u64, u64) {
+        let state = self.lock();
+        let count = |some: usize| u64::try_from(some).unwrap_or(u64::MAX);
+        (count(state.shares.running()), count(state.room.waiting()))
+    }
+
     fn leave(self: &Arc<Self>, callee: &Callee, ended: Ended) {
         let now = self.clock.now();
         let mut state = self.lock();

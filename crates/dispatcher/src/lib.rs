@@ -30,6 +30,7 @@ mod settle;
 mod shares;
 mod spaces;
 mod suspects;
+mod telemetry;
 mod tokens;
 mod worker;
 

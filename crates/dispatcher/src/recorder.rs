@@ -8,17 +8,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use postrider_domain::delivery::{DeliveryId, Progress};
 use postrider_domain::event::Carriage;
-use postrider_domain::message::{RecordsMessage, TraceContext};
+use postrider_domain::message::{Queue, RecordsMessage, TraceContext};
 use postrider_domain::record::{MatchRecord, Record};
 use postrider_ports::clock::Clock;
 use postrider_ports::error::{PortError, PortErrorKind, PortResult};
 use postrider_ports::progress::Marks;
 use postrider_ports::queue::{Outgoing, Publish};
+use postrider_runtime::trace::{self, Origin, Span};
 use tokio::sync::oneshot;
 use tracing::warn;
 
 use crate::pause::Pause;
 use crate::settings::RecordSettings;
+use crate::telemetry::{context_of, remote};
 
 /// Records of one submission: they share a message, because together they are the evidence of one step.
 pub(crate) struct Submission {
@@ -48,6 +50,8 @@ struct Batch {
     bytes: usize,
     suspect: bool,
     trace: TraceContext,
+    /// The traces of the other submissions, if anybody wants to know.
+    others: Vec<TraceContext>,
     waiting: Vec<oneshot::Sender<Confirmed>>,
 }
 
@@ -120,6 +124,8 @@ impl Recorder {
         let opened = batch.records.is_empty();
         if opened {
             batch.trace = submission.trace;
+        } else if trace::is_recording() && batch.trace != submission.trace {
+            batch.others.push(submission.trace);
         }
         batch.records.extend(submission.records);
         batch.bytes += bytes;
@@ -139,21 +145,26 @@ impl Recorder {
     }
 
     async fn send(&self, batch: Batch) {
-        let Batch { records, suspect, trace, waiting, .. } = batch;
+        let span = sending(&batch);
+        let Batch { records, suspect, waiting, .. } = batch;
         let marks: Vec<(DeliveryId, Progress)> = records.iter().filter_map(mark_of).collect();
-        let message = Outgoing::now(RecordsMessage { records }, suspect, trace);
+        let message = Outgoing::now(RecordsMessage { records }, suspect, context_of(&span));
         let publishing = self.pause.insist(|again| {
             let mut message = message.clone();
             message.suspect |= again;
             self.publish.publish(vec![message])
         });
-        let confirmed = match publishing.await {
+        let confirmed = match span.run(publishing).await {
             Ok(()) => {
                 self.mark(&marks).await;
                 Ok(())
             }
-            Err(error) => Err((error.kind, Arc::from(error.to_string()))),
+            Err(error) => {
+                span.fail("publishing", error.to_string());
+                Err((error.kind, Arc::from(error.to_string())))
+            }
         };
+        span.end();
         for one in waiting {
             // Whoever stopped waiting needs no answer.
             drop(one.send(confirmed.clone()));
@@ -181,6 +192,17 @@ impl Batch {
         let next = Self { number: self.number + 1, ..Self::default() };
         std::mem::replace(self, next)
     }
+}
+
+/// The span of sending a batch: it belongs to the trace of its first submission, and links those of the others.
+fn sending(batch: &Batch) -> Span {
+    let span = Span::send(Queue::Records.as_str(), Origin::Child(remote(&batch.trace)));
+    for other in &batch.others {
+        span.link(remote(other));
+    }
+    span.describe(|span| {
+        span.set("postrider.records", i64::try_from(batch.records.len()).unwrap_or(i64::MAX));
+    })
 }
 
 fn error_of_kind(kind: PortErrorKind, message: &str) -> PortError {

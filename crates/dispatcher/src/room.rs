@@ -30,6 +30,11 @@ impl<T> Room<T> {
         Self { capacity, lines: HashMap::new(), turns: VecDeque::new(), waiting: 0 }
     }
 
+    /// How many are waiting.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
     /// How many of one webhook are waiting.
     pub(crate) fn waiting_of(&self, key: &Key) -> usize {
         self.lines.get(key).map_or(0, |line| line.waiting.len())

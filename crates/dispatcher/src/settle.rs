@@ -8,7 +8,7 @@ use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
 use postrider_domain::delivery::{DeliveryId, DeliveryState};
-use postrider_domain::message::{DeliverMessage, Lane, Target};
+use postrider_domain::message::{DeliverMessage, Lane, Target, TraceContext};
 use postrider_domain::record::{Record, SettledRecord};
 use postrider_domain::timestamp::Timestamp;
 use postrider_ports::error::PortError;
@@ -18,6 +18,7 @@ use tracing::{error, warn};
 use crate::bundle::{Fate, Ticket};
 use crate::deliver::deliver;
 use crate::recorder::Submission;
+use crate::telemetry::Stage;
 use crate::worker::Worker;
 
 /// What became of a delivery, for now.
@@ -26,6 +27,8 @@ pub(crate) struct Settlement {
     pub(crate) again: Option<Again>,
     /// What the log is told; nothing when there was nothing to do.
     pub(crate) records: Vec<Record>,
+    /// The trace of the last call; `None` when none was made.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 /// A message for later.
@@ -89,6 +92,8 @@ async fn fate_of(worker: &Worker, ticket: &Ticket, plan: Plan) -> Fate {
 
 async fn settle(worker: &Worker, ticket: &Ticket, settlement: Settlement) -> Result<(), PortError> {
     let bundle = &ticket.bundle;
+    let begun = worker.now();
+    let trace = settlement.trace.as_ref().unwrap_or(&bundle.trace);
     if let Some(again) = settlement.again {
         // The same attempt may be made once more by a copy of this message, for example when another webhook's part of
         // the bundle is given back. A later attempt always asks.
@@ -101,7 +106,7 @@ async fn settle(worker: &Worker, ticket: &Ticket, settlement: Settlement) -> Res
                 message,
                 suspect: suspect || repeated,
                 not_before: Some(again.at),
-                trace: bundle.trace.clone(),
+                trace: trace.clone(),
             }])
         });
         publishing.await?;
@@ -110,14 +115,17 @@ async fn settle(worker: &Worker, ticket: &Ticket, settlement: Settlement) -> Res
         return Ok(());
     }
     let records = settlement.records;
-    let submission = Submission { records, suspect: bundle.suspect, trace: bundle.trace.clone() };
-    worker.recorder.submit(submission).await
+    worker.metrics.recorded(&records);
+    let submission = Submission { records, suspect: bundle.suspect, trace: trace.clone() };
+    worker.recorder.submit(submission).await?;
+    worker.metrics.stage(Stage::Settle).record(worker.now().since(begun));
+    Ok(())
 }
 
 impl Settlement {
     /// Nothing to do: it was done before.
     pub(crate) fn nothing() -> Self {
-        Self { again: None, records: Vec::new() }
+        Self { again: None, records: Vec::new(), trace: None }
     }
 }
 

@@ -2,6 +2,7 @@
 //! subscriptions were last seen at (DESIGN §4.5).
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub(crate) struct Spaces {
     state: Mutex<State>,
     /// Held while asking the subscriptions, so that many who miss the same thing ask once.
     asking: tokio::sync::Mutex<()>,
+    hits: AtomicU64,
+    loads: AtomicU64,
 }
 
 #[derive(Default)]
@@ -52,14 +55,22 @@ impl Spaces {
         unverified_for: Duration,
     ) -> Self {
         let (state, asking) = (Mutex::default(), tokio::sync::Mutex::default());
-        Self { subscriptions, clock, bytes, unverified_for, state, asking }
+        let (hits, loads) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { subscriptions, clock, bytes, unverified_for, state, asking, hits, loads }
+    }
+
+    /// How many looks found their space, or had to load it first.
+    pub(crate) fn lookups(&self, is_hit: bool) -> u64 {
+        if is_hit { &self.hits } else { &self.loads }.load(Ordering::Relaxed)
     }
 
     /// The index of a space. An error is the subscriptions'.
     pub(crate) async fn space(&self, space: &SpaceId) -> PortResult<Arc<SpaceIndex>> {
         if let Some(index) = self.lock().used(space) {
+            self.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(index);
         }
+        self.loads.fetch_add(1, Ordering::Relaxed);
         let _one_at_a_time = self.asking.lock().await;
         if let Some(index) = self.lock().used(space) {
             return Ok(index);

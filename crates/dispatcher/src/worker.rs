@@ -16,6 +16,7 @@ use crate::pause::Pause;
 use crate::recorder::Recorder;
 use crate::settings::Settings;
 use crate::spaces::Spaces;
+use crate::telemetry::Metrics;
 use crate::tokens::Tokens;
 
 /// One dispatcher.
@@ -28,6 +29,7 @@ pub(crate) struct Worker {
     pub(crate) tokens: Tokens,
     pub(crate) recorder: Recorder,
     pub(crate) flights: Arc<Flights>,
+    pub(crate) metrics: Metrics,
     /// Trouble with queues and stores.
     pub(crate) pause: Arc<Pause>,
     /// Whether the index can be trusted.
@@ -66,6 +68,7 @@ impl Worker {
             tokens: Tokens::new(Arc::clone(&deps.rates)),
             recorder,
             flights: Arc::default(),
+            metrics: Metrics::new(),
             pause,
             index: deps.health.component("dispatcher index"),
             stop: CancellationToken::new(),

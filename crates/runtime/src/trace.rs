@@ -79,6 +79,11 @@ enum Inner {
 #[derive(Debug)]
 pub struct Attributes(Vec<KeyValue>);
 
+/// Whether spans go anywhere. What only spans need is not gathered otherwise.
+pub fn is_recording() -> bool {
+    TRACING.get().is_some()
+}
+
 /// Where spans go from now on.
 pub(crate) fn install(tracer: SdkTracer, messaging_system: &str) {
     // A second one would need a second `init`, which failed before.

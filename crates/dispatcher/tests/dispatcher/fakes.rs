@@ -8,7 +8,7 @@ use postrider_domain::coalesce::Window;
 use postrider_domain::delivery::{DeliveryId, Progress};
 use postrider_domain::event::{BodyRef, Content};
 use postrider_domain::id::{SpaceId, WebhookId};
-use postrider_domain::message::{Queue, RecordsMessage};
+use postrider_domain::message::{Queue, RecordsMessage, TraceContext};
 use postrider_domain::record::Record;
 use postrider_domain::secret::Sealed;
 use postrider_domain::timestamp::{Day, Timestamp};
@@ -51,6 +51,8 @@ pub(crate) struct State {
     pub(crate) bodies: HashMap<[u8; 32], Content>,
     /// Messages to the log, in the order of their confirmation.
     pub(crate) messages: Vec<(RecordsMessage, bool)>,
+    /// The trace that each of them belongs to.
+    pub(crate) traces: Vec<TraceContext>,
     /// What the log answers suspects with; filled from `messages` unless the log lags.
     pub(crate) log: HashMap<DeliveryId, Progress>,
     pub(crate) log_lags: bool,
@@ -102,6 +104,7 @@ impl Publish<RecordsMessage> for Servers {
                     }
                 }
                 state.messages.push((one.message, one.suspect));
+                state.traces.push(one.trace);
             }
         };
         self.taps.pass("records.publish", store).await

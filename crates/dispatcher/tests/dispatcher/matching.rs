@@ -198,7 +198,10 @@ async fn the_publishers_trace_goes_on_to_the_receiver_and_the_log() {
     world.accept_as(message).await;
     world.step().await;
     let headers = world.arrived("w")[0].request.headers.clone();
-    assert!(headers.contains(&("traceparent".to_owned(), parent)), "{headers:?}");
+    assert!(headers.contains(&("traceparent".to_owned(), parent.clone())), "{headers:?}");
+    let traces = world.servers.lock().traces.clone();
+    assert_eq!(traces.len(), 2, "the match and the call");
+    assert!(traces.iter().all(|trace| trace.parent.as_ref() == Some(&parent)), "{traces:?}");
 }
 
 #[tokio::test(start_paused = true)]
