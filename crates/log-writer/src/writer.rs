@@ -1,5 +1,6 @@
 //! One batch: receive, write, acknowledge.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -45,6 +46,28 @@ impl Writer {
     /// Waits for messages. May be dropped while it waits; what it had claimed comes again.
     pub async fn receive(&mut self) -> PortResult<Vec<Received<RecordsMessage>>> {
         self.consumer.receive(self.max_messages).await
+    }
+
+    /// Adds to these messages what comes until `over`, or until there are `enough` records or as many messages as may be. A
+    /// fault ends it: what is here is kept, and the next [`Self::receive`] meets the fault again.
+    pub async fn gather(
+        &mut self,
+        received: &mut Vec<Received<RecordsMessage>>,
+        enough: usize,
+        over: impl Future<Output = ()>,
+    ) {
+        let mut over = pin!(over);
+        let mut records: usize = received.iter().map(|one| one.message.records.len()).sum();
+        while records < enough && received.len() < self.max_messages {
+            let more = tokio::select! {
+                biased;
+                () = &mut over => return,
+                more = self.consumer.receive(self.max_messages - received.len()) => more,
+            };
+            let Ok(more) = more else { return };
+            records += more.iter().map(|one| one.message.records.len()).sum::<usize>();
+            received.extend(more);
+        }
     }
 
     /// Writes the records of these messages in one transaction, then acknowledges them. On error every message goes back

@@ -83,14 +83,23 @@ impl World {
         Writer::new(self.queue.consumer(Queue::Records), log.clone(), 40)
     }
 
+    /// Runs without waiting for a batch to grow.
     fn run(&self, log: &Arc<FakeLog>) -> impl Future<Output = Result<(), PortError>> + use<> {
+        self.run_with(log, Settings { linger: Duration::ZERO, ..Settings::default() })
+    }
+
+    fn run_with(
+        &self,
+        log: &Arc<FakeLog>,
+        settings: Settings,
+    ) -> impl Future<Output = Result<(), PortError>> + use<> {
         let deps = Deps {
             records: Arc::new(self.queue.clone()),
             log: log.clone(),
             clock: self.clock.clone(),
             health: self.health.component("log-writer"),
         };
-        run(Settings::default(), deps, self.shutdown.clone())
+        run(settings, deps, self.shutdown.clone())
     }
 
     async fn depth(&self) -> Depth {
