@@ -7,12 +7,14 @@
 mod breakers;
 mod claims;
 mod expiring;
+mod leader;
 mod marks;
 mod rates;
 mod windows;
 
 pub use breakers::MemoryBreakers;
 pub use claims::MemoryClaims;
+pub use leader::Alone;
 pub use marks::MemoryMarks;
 pub use rates::MemoryRates;
 pub use windows::MemoryWindows;

@@ -1,12 +1,18 @@
 //! Every adapter passes the suite of its port.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use postrider_adapter_memory::{MemoryBreakers, MemoryClaims, MemoryMarks, MemoryRates, MemoryWindows};
+use async_trait::async_trait;
+use postrider_adapter_memory::{
+    Alone, MemoryBreakers, MemoryClaims, MemoryMarks, MemoryRates, MemoryWindows,
+};
 use postrider_ports::claims::Claims;
+use postrider_ports::leader::Leadership;
 use postrider_ports::limits::{Breakers, Rates};
 use postrider_ports::progress::Marks;
 use postrider_ports::windows::Windows;
+use postrider_testkit::conformance::leader::Contest;
 use postrider_testkit::{ManualClock, conformance};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -37,4 +43,26 @@ async fn rates_pass() {
 async fn breakers_pass() {
     let breakers = |clock: Arc<ManualClock>| -> Arc<dyn Breakers> { Arc::new(MemoryBreakers::new(clock)) };
     conformance::breakers::run(&breakers).await;
+}
+
+/// The one process that there is.
+#[derive(Default)]
+struct OneProcess(AtomicBool);
+
+#[async_trait]
+impl Contest for OneProcess {
+    async fn process(&self) -> Option<Arc<dyn Leadership>> {
+        let is_there = self.0.swap(true, Ordering::Relaxed);
+        (!is_there).then(|| Arc::new(Alone) as Arc<dyn Leadership>)
+    }
+
+    async fn kill(&self, process: Arc<dyn Leadership>) {
+        drop(process);
+    }
+}
+
+#[tokio::test]
+async fn leadership_passes() {
+    conformance::leader::run(&|_: Arc<ManualClock>| Arc::new(OneProcess::default()) as Arc<dyn Contest>)
+        .await;
 }

@@ -10,6 +10,8 @@
 //! - **Days** (`partitions.rs`): events, deliveries, calls and bodies lie in one partition a day, so that forgetting a day
 //!   is dropping its tables.
 //!
+//! - **The term** (`leader.rs`): which of several processes does the background work.
+//!
 //! What was signed or received is kept as the bytes it was (`bytea`), never as `jsonb`. Instants come from the port
 //! `Clock`, never from the server.
 //!
@@ -19,6 +21,7 @@
 mod database;
 mod driver;
 mod fault;
+mod leader;
 mod log;
 mod open;
 mod open_error;
@@ -30,6 +33,7 @@ mod store;
 
 pub use database::Database;
 pub use driver::Driver;
+pub use leader::Term;
 pub use open::SCHEMA;
 pub use open_error::OpenError;
 pub use settings::{Place, Settings};

@@ -1,13 +1,15 @@
 //! One partition a day of every table that is kept by day.
 //!
-//! Partitions are made ahead, at the start and by the job that calls [`Database::ensure_partitions`]; the writer makes the
+//! Partitions are made ahead, at the start and by the job that calls [`Days::prepare`]; the writer makes the
 //! one it misses. Days far from now get none, whatever a record says, so that a wrong clock cannot make thousands of
 //! tables: their rows lie in the default partitions, as do rows that outlive their day (`log/retention.rs`).
 
 use std::ops::RangeInclusive;
 
+use async_trait::async_trait;
 use postrider_domain::timestamp::Day;
 use postrider_ports::error::{PortError, PortResult};
+use postrider_ports::log::Days;
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::database::{Database, Shared};
@@ -24,6 +26,13 @@ pub(crate) const LOCK: i64 = 0x6461_7973;
 const AHEAD: i32 = 3;
 /// The writer makes the partition of a day that is at most so long ago: the retention of 30 days, and one for clocks.
 const BACK: i32 = 31;
+
+#[async_trait]
+impl Days for Database {
+    async fn prepare(&self, today: Day) -> PortResult<()> {
+        self.ensure_partitions(today).await
+    }
+}
 
 impl Database {
     /// Makes the partitions from the day before `today` to three days after it. Cheap when they are there.

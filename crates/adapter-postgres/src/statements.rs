@@ -47,7 +47,8 @@ impl Statements {
         Ok(Work { transaction, statements: self.clone() })
     }
 
-    fn count(&self) {
+    /// One more.
+    pub(crate) fn count(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }

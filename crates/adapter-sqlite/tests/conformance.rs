@@ -68,4 +68,5 @@ passes! {
     the_log: log, dyn conformance::log::LogAdapter;
     progress: progress, dyn conformance::log::LogAdapter;
     retention: retention, dyn conformance::log::LogAdapter;
+    days: days, dyn conformance::days::DaysAdapter;
 }

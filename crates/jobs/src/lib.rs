@@ -1,8 +1,11 @@
-//! Background work that exactly one process does: now retention, later partitions, replay, time-based disabling and
-//! reconciling.
+//! Background work that exactly one process does: the days to come are prepared, old ones forgotten; later replay,
+//! time-based disabling and reconciling.
 //!
-//! In the embedded system the one process is the leader. In the distributed one a lock of the store elects it.
+//! Any number of processes may run this; one has the term ([`Leadership`]) and works, the others ask for it every
+//! `lead_every`. When the leader is killed another leads at its next question; when its machine vanishes, as soon as
+//! whoever keeps the term gives it up (`adapter-postgres`: 30 s). In the embedded system the one process always leads.
 
+mod leader;
 mod retention;
 
 use std::sync::Arc;
@@ -10,10 +13,12 @@ use std::time::Duration;
 
 use postrider_ports::clock::Clock;
 use postrider_ports::error::PortError;
-use postrider_ports::log::Retention;
+use postrider_ports::leader::Leadership;
+use postrider_ports::log::{Days, Retention};
 use postrider_runtime::health::Component;
 use postrider_runtime::shutdown::Shutdown;
-use tracing::{info, warn};
+
+use crate::leader::Candidate;
 
 pub use retention::{LONGEST_OPEN_RETRY, Sweeper};
 
@@ -26,10 +31,16 @@ pub struct Settings {
     pub sweep_every: Duration,
     /// The pause between two parts of a sweep, so that it never competes with deliveries for the disk.
     pub breath: Duration,
+    /// How often the term is asked for, or kept; well below the 30 s after which a silent leader loses it.
+    pub lead_every: Duration,
 }
 
 /// What the service stands on.
 pub struct Deps {
+    /// Which process leads.
+    pub leadership: Arc<dyn Leadership>,
+    /// What is made ready for the days to come.
+    pub days: Arc<dyn Days>,
     /// What forgets.
     pub retention: Arc<dyn Retention>,
     /// Time.
@@ -40,33 +51,31 @@ pub struct Deps {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { retention_days: 30, sweep_every: Duration::from_secs(3600), breath: Duration::from_millis(50) }
+        Self {
+            retention_days: 30,
+            sweep_every: Duration::from_secs(3600),
+            breath: Duration::from_millis(50),
+            lead_every: Duration::from_secs(5),
+        }
     }
 }
 
-/// Sweeps once at the start and then every `sweep_every`, until asked to stop. A failed sweep is logged and tried again
-/// at its next time: it only costs disk.
+/// Leads or follows until asked to stop. A new leader prepares the days and sweeps at once; then days are prepared when a
+/// day begins, and old ones swept every `sweep_every`. What fails is logged and tried again: it costs disk, or a record
+/// that waits for its partition, never a record.
 pub async fn run(settings: Settings, deps: Deps, shutdown: Shutdown) -> Result<(), PortError> {
-    let sweeper = Sweeper::new(deps.retention, Arc::clone(&deps.clock), settings.retention_days);
-    deps.health.ready();
+    let clock = Arc::clone(&deps.clock);
+    let mut candidate = Candidate::new(settings, deps);
     loop {
-        let wait = match sweeper.step().await {
-            Ok(removed) if removed.more => settings.breath,
-            Ok(removed) => {
-                if removed.rows > 0 {
-                    info!(rows = removed.rows, "retention removed the last of what was due");
-                }
-                settings.sweep_every
-            }
-            Err(fault) => {
-                warn!(%fault, "retention failed and is tried again at its next time");
-                settings.sweep_every
-            }
+        let wait = tokio::select! {
+            biased;
+            () = shutdown.stopping() => return Ok(()),
+            wait = candidate.step() => wait,
         };
         tokio::select! {
             biased;
             () = shutdown.stopping() => return Ok(()),
-            () = deps.clock.sleep_until(deps.clock.now().plus(wait)) => {}
+            () = clock.sleep_until(clock.now().plus(wait)) => {}
         }
     }
 }

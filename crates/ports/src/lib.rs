@@ -18,7 +18,9 @@
 //! | [`sender::Sender`] | dispatcher, control | adapter-http | adapter-http |
 //! | [`secrets::Secrets`] | dispatcher, control | vault | vault |
 //! | [`bodies::Bodies`] | ingest, dispatcher, control | adapter-sqlite | adapter-postgres |
-//! | [`log::LogWrite`], [`log::Retention`], [`log::LogRead`] | log-writer, jobs, control | adapter-sqlite | adapter-postgres |
+//! | [`log::LogWrite`], [`log::LogRead`] | log-writer, control | adapter-sqlite | adapter-postgres |
+//! | [`log::Retention`], [`log::Days`] | jobs | adapter-sqlite | adapter-postgres |
+//! | [`leader::Leadership`] | jobs | adapter-memory | adapter-postgres |
 //! | [`registry::Registry`], [`registry::Disable`] | control, dispatcher | adapter-sqlite | adapter-postgres |
 
 pub mod access;
@@ -28,6 +30,7 @@ pub mod clock;
 pub mod doctor;
 pub mod error;
 pub mod inbox;
+pub mod leader;
 pub mod limits;
 pub mod log;
 pub mod progress;

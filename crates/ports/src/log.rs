@@ -27,6 +27,15 @@ pub trait LogWrite: Send + Sync {
     async fn write(&self, batch: &[Record]) -> PortResult<Vec<Poisoned>>;
 }
 
+/// Making room for what is to come.
+#[async_trait]
+pub trait Days: Send + Sync {
+    /// Makes the log ready for the records of the day before `today`, whose last are still on the way, to three days after
+    /// it. May be called at any time, by several at once; cheap when it was done before. A day that nobody prepared still
+    /// takes records, only more slowly.
+    async fn prepare(&self, today: Day) -> PortResult<()>;
+}
+
 /// What retention removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Removed {

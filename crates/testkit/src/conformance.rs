@@ -17,7 +17,9 @@
 pub mod bodies;
 pub mod breakers;
 pub mod claims;
+pub mod days;
 pub mod delays;
+pub mod leader;
 pub mod log;
 pub mod marks;
 pub mod parked;

@@ -15,7 +15,7 @@ use postrider_domain::timestamp::{Day, Timestamp};
 use postrider_ports::bodies::Bodies;
 use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::log::{
-    DeliveryRow, EventRow, LogQuery, LogRead, LogWrite, Page, Poisoned, Removed, Retention, StateCounts,
+    Days, DeliveryRow, EventRow, LogQuery, LogRead, LogWrite, Page, Poisoned, Removed, Retention, StateCounts,
 };
 use postrider_ports::progress::{Asked, Progresses};
 use postrider_wire::Wire;
@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 /// Removed at a time: few, so that tests meet `more`.
 const CHUNK: usize = 10;
 
-/// The log: `LogWrite`, `LogRead`, `Progresses`, `Retention`, `Bodies`.
+/// The log: `LogWrite`, `LogRead`, `Progresses`, `Retention`, `Days`, `Bodies`.
 #[derive(Default)]
 pub struct MemoryLog(Mutex<State>);
 
@@ -180,6 +180,13 @@ impl LogWrite for MemoryLog {
         let mut state = self.lock();
         let written = batch.iter().map(|record| state.write(record)).enumerate();
         Ok(written.filter_map(|(index, done)| Some(Poisoned { index, reason: done.err()? })).collect())
+    }
+}
+
+#[async_trait]
+impl Days for MemoryLog {
+    async fn prepare(&self, _: Day) -> PortResult<()> {
+        Ok(())
     }
 }
 

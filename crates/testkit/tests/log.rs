@@ -12,7 +12,7 @@ use postrider_domain::timestamp::{Day, Timestamp};
 use postrider_ports::bodies::Bodies;
 use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::log::{
-    DeliveryRow, EventRow, LogQuery, LogRead, LogWrite, Page, Poisoned, Removed, Retention, StateCounts,
+    Days, DeliveryRow, EventRow, LogQuery, LogRead, LogWrite, Page, Poisoned, Removed, Retention, StateCounts,
 };
 use postrider_ports::progress::{Asked, Progresses};
 use postrider_testkit::ManualClock;
@@ -41,6 +41,10 @@ enum Flaw {
     TransientWhenGone,
     MixesGenerations,
     OneAnswerTooMany,
+    RefusesPreparedDays,
+    PreparingForgets,
+    PreparesOnce,
+    NeverPreparesAgain,
 }
 
 #[derive(Default)]
@@ -48,6 +52,7 @@ struct Extra {
     /// What the last writes said of each delivery.
     last: Vec<DeliveryRow>,
     removed: bool,
+    prepared: bool,
 }
 
 struct Flawed(MemoryLog, Flaw, Mutex<Extra>);
@@ -55,7 +60,10 @@ struct Flawed(MemoryLog, Flaw, Mutex<Extra>);
 #[async_trait]
 impl LogWrite for Flawed {
     async fn write(&self, batch: &[Record]) -> PortResult<Vec<Poisoned>> {
-        let poisoned = self.0.write(batch).await?;
+        let mut poisoned = self.0.write(batch).await?;
+        if self.1 == Flaw::RefusesPreparedDays {
+            poisoned.push(Poisoned { index: 0, reason: "no such day".to_owned() });
+        }
         if self.1 == Flaw::PoisonFailsAll && !poisoned.is_empty() {
             return Err(PortError::permanent("poison in the batch"));
         }
@@ -178,6 +186,23 @@ impl Retention for Flawed {
 }
 
 #[async_trait]
+impl Days for Flawed {
+    async fn prepare(&self, today: Day) -> PortResult<()> {
+        if self.1 == Flaw::PreparingForgets {
+            self.0.remove_before(today.minus(-10)).await?;
+        }
+        let mut extra = self.2.lock().expect("no panic");
+        let again = std::mem::replace(&mut extra.prepared, true);
+        let refused = match self.1 {
+            Flaw::PreparesOnce => again,
+            Flaw::NeverPreparesAgain => extra.removed,
+            _ => false,
+        };
+        if refused { Err(PortError::conflict("it is already there")) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
 impl Progresses for Flawed {
     async fn progress(&self, asked: &[Asked]) -> PortResult<Vec<Option<Progress>>> {
         let mut answers = self.0.progress(asked).await?;
@@ -211,6 +236,7 @@ impl Bodies for Flawed {
 async fn the_fake_log_passes() {
     conformance::log::run(&|_| Arc::new(MemoryLog::new()) as _).await;
     conformance::retention::run(&|_| Arc::new(MemoryLog::new()) as _).await;
+    conformance::days::run(&|_| Arc::new(MemoryLog::new()) as _).await;
     conformance::progress::run(&|_| Arc::new(MemoryLog::new()) as _).await;
     conformance::bodies::run(&|_| Arc::new(MemoryLog::new()) as _).await;
 }
@@ -254,6 +280,12 @@ rejects! {
         AlwaysMore => "what_belongs_to_older_days_is_removed_and_the_rest_stays",
         TransientWhenGone => "what_belongs_to_older_days_is_removed_and_the_rest_stays",
         AlwaysMore => "nothing_to_remove_is_said_at_once",
+    }
+    the_suite_for_days_rejects_what_is_broken: days {
+        RefusesPreparedDays => "a_prepared_day_takes_records",
+        PreparingForgets => "preparing_again_changes_nothing",
+        PreparesOnce => "many_may_prepare_at_once",
+        NeverPreparesAgain => "a_day_that_was_forgotten_can_be_prepared_again",
     }
     the_suite_for_progress_rejects_what_is_broken: progress {
         ProgressOutOfOrder => "each_is_answered_in_the_order_asked",

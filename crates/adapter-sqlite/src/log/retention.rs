@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use postrider_domain::timestamp::Day;
 use postrider_ports::error::PortResult;
-use postrider_ports::log::{Removed, Retention};
+use postrider_ports::log::{Days, Removed, Retention};
 use sqlx::SqliteConnection;
 
 use crate::database::Database;
@@ -24,6 +24,14 @@ const STEPS: [&str; 4] = [
     "DELETE FROM bodies WHERE seq IN (SELECT seq FROM bodies b WHERE day < ?1 AND NOT EXISTS \
      (SELECT 1 FROM events e WHERE e.body_day = b.day AND e.body_sha256 = b.sha256) LIMIT ?2)",
 ];
+
+#[async_trait]
+impl Days for Database {
+    /// One table has room for every day.
+    async fn prepare(&self, _: Day) -> PortResult<()> {
+        Ok(())
+    }
+}
 
 #[async_trait]
 impl Retention for Database {
