@@ -19,8 +19,9 @@ const PUBLISHERS: usize = 6;
 const BATCH: usize = 10;
 /// A kill comes after at most so many accepted requests of its round.
 const LATEST: usize = 40;
-/// Calls that may be on their way at one instant, and so may be made again: the dispatcher's permits (DESIGN §4.4).
-const IN_FLIGHT: usize = 640;
+/// Calls that may be in hand at a kill, and so may be made again: the receiver answers at once, so it is those whose
+/// record was not confirmed yet. Measured on two busy cores: 50 in the embedded system, 90 with two dispatchers.
+const IN_HAND: usize = 240;
 
 /// Publishes until the system is gone; returns the ids that were answered with 202.
 async fn publish_until_gone(
@@ -108,5 +109,5 @@ async fn thirty_kills_under_load_lose_nothing_that_was_accepted() {
         .filter(|hit| hit.before == 0 && flaky(&hit.body))
         .count();
     let repeated = calls - records - retries;
-    assert!(repeated <= KILLS * IN_FLIGHT, "{repeated} calls were made again");
+    assert!(repeated <= KILLS * IN_HAND, "{repeated} calls were made again");
 }

@@ -1,16 +1,21 @@
-//! Stories over the built binary: real processes, real HTTP, real files, killed and stopped for real.
+//! Stories over the built binary: real processes, real HTTP, real files, killed and stopped for real. Here over the
+//! embedded composition; `distributed.rs` tells the same ones over the distributed one.
 //!
 //! Nothing here waits for time to pass: a story awaits what the system says or what a receiver got, and fails when that
-//! does not come within [`system::PATIENCE`].
+//! does not come within [`process::PATIENCE`].
 
 mod backlog;
 mod bad_input;
 mod coalescing;
+#[path = "composition/embedded.rs"]
+mod composition;
 mod isolation;
 mod kill;
 mod main_job;
+mod process;
 mod retries;
 mod sources;
 mod system;
+#[expect(dead_code, reason = "only `scale.rs` asks where a call came from")]
 mod target;
 mod terminate;

@@ -1,142 +1,97 @@
-//! One running Postrider, started from the built binary on a folder of its own.
+//! One running Postrider, as a story sees it. What processes it consists of is the composition's matter, and each test
+//! target chooses one: the stories do not know which.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::process::ExitStatus;
 
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout};
-use tokio::time::timeout;
 
-/// How long a story waits for what must come. Generous: it only passes when something is broken.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
+use crate::composition::Composition;
+use crate::process::{PATIENCE, Process};
 
-/// A folder, and the process that works on it.
+/// Its processes, and how to speak to them.
 pub(crate) struct System {
-    /// Removed when the story ends.
-    folder: tempfile::TempDir,
-    settings: Vec<String>,
-    process: Option<Child>,
-    output: Option<Lines<BufReader<ChildStdout>>>,
-    base: String,
-    token: String,
+    composition: Composition,
     client: Client,
 }
 
-/// The binary, built once per test run by the same cargo that runs the tests.
-fn binary() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let root = postrider_tests::house::root();
-        let output = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "postrider-cli", "--message-format=json"])
-            .current_dir(&root)
-            .stderr(Stdio::inherit())
-            .output()
-            .expect("cargo starts");
-        assert!(output.status.success(), "the binary does not build");
-        let lines = String::from_utf8(output.stdout).expect("cargo speaks UTF-8");
-        let executable = lines
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
-            .next_back();
-        executable.expect("cargo names the executable")
-    })
-}
-
 impl System {
-    /// Starts on an empty folder. Each setting is `section.key=value`.
+    /// Starts a new one with nothing in it. Each setting is `section.key=value`.
     pub(crate) async fn start(settings: &[&str]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let settings = settings.iter().map(|one| (*one).to_owned()).collect();
+        Self::over(Composition::prepare(settings).await).await
+    }
+
+    /// Starts this composition.
+    pub(crate) async fn over(composition: Composition) -> Self {
         let client = Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client");
-        let (base, token) = (String::new(), String::new());
-        let mut system = Self { folder, settings, process: None, output: None, base, token, client };
+        let mut system = Self { composition, client };
         system.run().await;
         system
     }
 
-    /// A command of the binary on this folder.
-    pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(binary());
-        command.args(["--data-dir"]).arg(self.folder.path().join("data")).current_dir(self.folder.path());
-        command.env_remove("POSTRIDER_SERVER").env_remove("POSTRIDER_TOKEN");
-        command
+    /// Starts its processes (again) and returns when all can work.
+    pub(crate) async fn run(&mut self) {
+        self.composition.run().await;
     }
 
-    /// Starts the process (again) and returns when it says where it listens.
-    pub(crate) async fn run(&mut self) {
-        let mut command = self.command();
-        command.args(["--set", "server.bind=127.0.0.1:0", "--set", "log.filter=warn"]);
-        for setting in &self.settings {
-            command.args(["--set", setting]);
-        }
-        command.arg("serve").stdout(Stdio::piped()).stderr(Stdio::inherit());
-        let mut process =
-            tokio::process::Command::from(command).kill_on_drop(true).spawn().expect("it starts");
-        let mut lines = BufReader::new(process.stdout.take().expect("piped")).lines();
-        self.base = timeout(PATIENCE, async {
-            loop {
-                let line = lines.next_line().await.expect("readable").expect("it ended before it listened");
-                if let Some(at) = line.find("http://127.0.0.1:") {
-                    return line[at..]
-                        .split_whitespace()
-                        .next()
-                        .expect("a word")
-                        .trim_end_matches('/')
-                        .to_owned();
-                }
-            }
-        })
-        .await
-        .expect("it says where it listens");
-        self.process = Some(process);
-        self.output = Some(lines);
-        let profile = std::fs::read_to_string(self.folder.path().join("data/cli.toml")).expect("cli.toml");
-        let profile: toml::Table = profile.parse().expect("TOML");
-        profile["token"].as_str().expect("a token").clone_into(&mut self.token);
+    /// Its processes.
+    pub(crate) fn processes(&self) -> &[Process] {
+        &self.composition.processes
+    }
+
+    /// The first admin's token.
+    pub(crate) fn token(&self) -> &str {
+        self.composition.token()
     }
 
     /// SIGKILL, at once.
     pub(crate) async fn kill(&mut self) {
-        let mut process = self.process.take().expect("it runs");
-        process.kill().await.expect("killed");
+        self.signal("KILL");
+        self.ended().await;
     }
 
-    /// Sends a signal by name (`TERM`).
+    /// Sends a signal by name (`TERM`) to each process.
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.process.as_ref().and_then(Child::id).expect("it runs");
-        let sent =
-            Command::new("kill").args([&format!("-{name}"), &id.to_string()]).status().expect("kill starts");
-        assert!(sent.success(), "signal {name}");
+        for process in self.processes() {
+            process.signal(name);
+        }
     }
 
-    /// Waits for the process to end.
+    /// Returns when each process has noticed that it is to stop.
+    pub(crate) async fn draining(&self) {
+        futures::future::join_all(self.processes().iter().map(Process::draining)).await;
+    }
+
+    /// Waits for each process to end; the status of that which says the worst.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
-        let mut process = self.process.take().expect("it runs");
-        timeout(PATIENCE, process.wait()).await.expect("it ends").expect("a status")
+        // One that a signal ended has no code, which is worse than any.
+        let worst = |status: &ExitStatus| status.code().unwrap_or(i32::MAX);
+        self.statuses().await.into_iter().map(|(_, status)| status).max_by_key(worst).expect("it ran")
     }
 
-    /// The peak of its resident memory so far, in KiB (`VmHWM` of /proc).
+    /// Waits for each process to end; each with its service.
+    pub(crate) async fn statuses(&mut self) -> Vec<(String, ExitStatus)> {
+        let processes = std::mem::take(&mut self.composition.processes);
+        let ended =
+            processes.into_iter().map(async |process| (process.service.clone(), process.ended().await));
+        futures::future::join_all(ended).await
+    }
+
+    /// The peak of the resident memory of that process that took the most, in KiB.
     pub(crate) fn peak_memory_kib(&self) -> u64 {
-        let id = self.process.as_ref().and_then(Child::id).expect("it runs");
-        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("Linux");
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("VmHWM");
-        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+        let peaks = self.processes().iter().map(Process::peak_memory_kib);
+        peaks.max().expect("it runs")
     }
 
     /// A request to it with its own token.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.bare(method, path).bearer_auth(&self.token)
+        self.bare(method, path).bearer_auth(self.token())
     }
 
     /// A request without a token.
     pub(crate) fn bare(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.base))
+        let url = format!("{}{path}", self.composition.base(&method, path));
+        self.client.request(method, url)
     }
 
     /// An answer that must be a success.

@@ -1,24 +1,27 @@
 //! A receiver that counts what it gets and answers as a story says.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::system::PATIENCE;
+use crate::process::PATIENCE;
 
 /// One call as received.
 #[derive(Debug, Clone)]
 pub(crate) struct Hit {
     /// The path it came to.
     pub(crate) path: String,
+    /// Where it came from.
+    pub(crate) peer: SocketAddr,
     /// Its headers.
     pub(crate) headers: HeaderMap,
     /// Its body, byte for byte.
@@ -42,7 +45,7 @@ type Script = dyn Fn(&Hit) -> Answer + Send + Sync;
 
 /// The receiver.
 pub(crate) struct Target {
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     shared: Arc<Shared>,
     server: tokio::task::JoinHandle<()>,
 }
@@ -74,8 +77,9 @@ impl Target {
             gate: watch::Sender::new(false),
         });
         let routes = Router::new().fallback(receive).with_state(Arc::clone(&shared));
+        let service = routes.into_make_service_with_connect_info::<SocketAddr>();
         let server = tokio::spawn(async move {
-            axum::serve(listener, routes).await.expect("serves");
+            axum::serve(listener, service).await.expect("serves");
         });
         Self { address, shared, server }
     }
@@ -132,7 +136,13 @@ impl Drop for Target {
     }
 }
 
-async fn receive(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+async fn receive(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let path = uri.path().to_owned();
     let event = headers.get("postrider-event").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
     let hit = {
@@ -140,7 +150,7 @@ async fn receive(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap
         let seen = ledger.by_event.entry((path.clone(), event)).or_default();
         let before = *seen;
         *seen += 1;
-        let hit = Hit { path, headers, body, before };
+        let hit = Hit { path, peer, headers, body, before };
         ledger.hits.push(hit.clone());
         hit
     };

@@ -66,9 +66,7 @@ async fn a_second_signal_does_not_wait_for_the_grace_period() {
     target.until(1).await;
     system.signal("TERM");
     // It drains while the call hangs: new requests are refused, the process lives.
-    while system.bare(Method::GET, "/readyz").send().await.is_ok_and(|answer| answer.status().is_success()) {
-        tokio::task::yield_now().await;
-    }
+    system.draining().await;
     system.signal("TERM");
     // Far less than the grace period and the call's own deadline.
     let status = timeout(Duration::from_secs(20), system.ended()).await.expect("it waited all the same");

@@ -72,10 +72,8 @@ impl Server {
         let mut command = as_server(program("postgres")?, folder)?;
         command.arg("-D").arg(folder.join("data"));
         let port = format!("port={}", self.port);
-        let own =
-            [&port, "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300"];
-        let unsafe_but_fast: &[&str] =
-            if synced() { &[] } else { &["fsync=off", "full_page_writes=off"] };
+        let own = [&port, "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300"];
+        let unsafe_but_fast: &[&str] = if synced() { &[] } else { &["fsync=off", "full_page_writes=off"] };
         for setting in own.iter().chain(unsafe_but_fast) {
             command.args(["-c", setting]);
         }

@@ -124,13 +124,31 @@ impl Broker {
 
     /// Lets the broker believe that it has no memory left, or enough again. Without memory it takes no publishes.
     pub async fn set_memory_alarm(&self, on: bool) -> io::Result<()> {
-        let words = self.installation.command("rabbitmqctl", self.folder.path())?;
-        let mut command = self.at_node(bound(&words));
         // The share of the machine's memory that it may use.
-        command.args(["set_vm_memory_high_watermark", if on { "0" } else { "0.4" }]);
-        let output = command.output().await?;
+        let share = if on { "0" } else { "0.4" };
+        self.control(&["set_vm_memory_high_watermark", share]).await.map(drop)
+    }
+
+    /// How many messages each channel has in hand, asked of the channels themselves and so exact while the clients stand
+    /// still. Channels are named by their connection: `127.0.0.1:51234 -> 127.0.0.1:5672 (1)`.
+    pub async fn unacknowledged(&self) -> io::Result<Vec<(String, u64)>> {
+        let asked = ["--quiet", "list_channels", "--no-table-headers", "name", "messages_unacknowledged"];
+        let said = self.control(&asked).await?;
+        let read = |line: &str| {
+            let (name, count) = line.rsplit_once('\t')?;
+            Some((name.to_owned(), count.trim().parse().ok()?))
+        };
+        let channels = said.lines().filter(|line| !line.trim().is_empty());
+        let odd = |line: &str| io::Error::other(format!("rabbitmqctl: not a channel: {line:?}"));
+        channels.map(|line| read(line).ok_or_else(|| odd(line))).collect()
+    }
+
+    /// What `rabbitmqctl` prints.
+    async fn control(&self, arguments: &[&str]) -> io::Result<String> {
+        let words = self.installation.command("rabbitmqctl", self.folder.path())?;
+        let output = self.at_node(bound(&words)).args(arguments).output().await?;
         if output.status.success() {
-            return Ok(());
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         Err(io::Error::other(format!("rabbitmqctl: {}", String::from_utf8_lossy(&output.stderr))))
     }

@@ -87,6 +87,11 @@ impl Server {
         format!("redis://{}", self.authority())
     }
 
+    /// Sends one inline command (arguments with blanks in quotes) and returns the first line of the answer.
+    pub async fn command(&self, command: &str) -> io::Result<String> {
+        Ok(ask(&self.authority(), command).await?.trim_end().to_owned())
+    }
+
     fn authority(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }

@@ -1,0 +1,17 @@
+//! The stories of `main.rs`, unchanged, over the distributed composition: each service a process, on real servers.
+
+mod backlog;
+mod bad_input;
+mod coalescing;
+#[path = "composition/distributed.rs"]
+mod composition;
+mod isolation;
+mod kill;
+mod main_job;
+mod process;
+mod retries;
+mod sources;
+mod system;
+#[expect(dead_code, reason = "only `scale.rs` asks where a call came from")]
+mod target;
+mod terminate;

@@ -1,0 +1,102 @@
+//! A CMS that publishes, over HTTP or over AMQP, and repeats what nobody confirmed, as every client of an at-least-once
+//! service must.
+
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::process::PATIENCE;
+
+/// A connection, or a confirm, that takes longer is given up: the broker may have gone without a word.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Publishes an array to one ingest process until it is accepted; how many times it was sent.
+pub(crate) async fn publish_over_http(client: &Client, ingest: &str, token: &str, events: &[Value]) -> usize {
+    let url = format!("{ingest}/spaces/default/environments/master/events");
+    let accepted = async {
+        for sent in 1.. {
+            let answer = client.post(&url).bearer_auth(token).json(events).send().await.expect("an answer");
+            match answer.status() {
+                StatusCode::ACCEPTED => return sent,
+                // The broker is away, or has enough. Each try is a round trip.
+                StatusCode::SERVICE_UNAVAILABLE => tokio::task::yield_now().await,
+                other => panic!("{other}: {}", answer.text().await.expect("a body")),
+            }
+        }
+        unreachable!("it is sent until it is accepted")
+    };
+    timeout(PATIENCE, accepted).await.expect("the events are accepted")
+}
+
+/// A connection to the broker as a CMS has it.
+pub(crate) struct AmqpPublisher {
+    url: String,
+    open: Option<(Connection, Channel)>,
+}
+
+impl AmqpPublisher {
+    /// To the virtual host at this URL; it connects with the first event.
+    pub(crate) fn new(url: &str) -> Self {
+        Self { url: url.to_owned(), open: None }
+    }
+
+    /// Publishes events until the broker has confirmed each; how many times they were sent.
+    pub(crate) async fn publish(&mut self, events: &[Value]) -> usize {
+        let confirmed = async {
+            for sent in 1.. {
+                if self.try_publish(events).await.is_ok() {
+                    return sent;
+                }
+                // Each try is a connection or a publish that the broker refused.
+                self.open = None;
+                tokio::task::yield_now().await;
+            }
+            unreachable!("it is sent until it is confirmed")
+        };
+        timeout(PATIENCE, confirmed).await.expect("the events are confirmed")
+    }
+
+    async fn try_publish(&mut self, events: &[Value]) -> Result<(), Box<dyn std::error::Error>> {
+        let channel = timeout(TIMEOUT, self.channel()).await??;
+        let publishing = async {
+            let mut confirms = Vec::new();
+            for event in events {
+                let text = |name: &str| event[name].as_str().expect("an event").to_owned();
+                let key = format!("default.master.{}.{}", text("type"), text("action"));
+                let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+                let properties = BasicProperties::default()
+                    .with_content_type("application/json".into())
+                    .with_delivery_mode(2);
+                let body = json!(event).to_string();
+                let sent = channel.basic_publish(
+                    "postrider.events".into(),
+                    key.into(),
+                    options,
+                    body.as_bytes(),
+                    properties,
+                );
+                confirms.push(sent.await?);
+            }
+            try_join_all(confirms).await
+        };
+        let confirmed = timeout(TIMEOUT, publishing).await??;
+        let is_stored = |one: &Confirmation| matches!(one, Confirmation::Ack(None));
+        if confirmed.iter().all(is_stored) { Ok(()) } else { Err("not every event was stored".into()) }
+    }
+
+    async fn channel(&mut self) -> lapin::Result<Channel> {
+        if self.open.is_none() {
+            let connection = Connection::connect(&self.url, ConnectionProperties::default()).await?;
+            let channel = connection.create_channel().await?;
+            channel.confirm_select(ConfirmSelectOptions::default()).await?;
+            self.open = Some((connection, channel));
+        }
+        let (_, channel) = self.open.as_ref().expect("just opened");
+        Ok(channel.clone())
+    }
+}
