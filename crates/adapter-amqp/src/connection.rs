@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use lapin::types::LongString;
 use lapin::uri::AMQPUri;
-use lapin::{Connection, ConnectionProperties};
+use lapin::{Connection, ConnectionProperties, ErrorKind};
 use postrider_ports::error::{PortError, PortResult};
 
 /// How long connecting may take.
-const CONNECT: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 /// How long a farewell may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -58,7 +58,7 @@ pub(crate) async fn bid_farewell(connection: &Connection) {
     drop(tokio::time::timeout(FAREWELL, connection.close(200, "bye".into())).await);
 }
 
-fn parse(url: &str) -> PortResult<AMQPUri> {
+pub(crate) fn parse(url: &str) -> PortResult<AMQPUri> {
     url.parse().map_err(|error| {
         PortError::permanent(format!(
             "the AMQP URL cannot be read ({error}): write amqp://user:password@host:5672/vhost"
@@ -67,7 +67,7 @@ fn parse(url: &str) -> PortResult<AMQPUri> {
 }
 
 /// Host, port, virtual host and user: what may be shown.
-fn place(url: &str) -> PortResult<String> {
+pub(crate) fn place(url: &str) -> PortResult<String> {
     let uri = parse(url)?;
     let authority = uri.authority;
     let (host, port, user) = (authority.host, authority.port, authority.userinfo.username);
@@ -82,11 +82,27 @@ fn refused(place: &str, error: &lapin::Error) -> PortError {
     } else if says("NOT_ALLOWED") || says("NOT-ALLOWED") {
         "check that the virtual host exists and that the user may use it"
     } else {
-        return PortError::transient(format!(
-            "cannot connect to the broker at {place} ({text}): check that it runs, and that amqp:// and amqps:// are not mixed up"
-        ));
+        let otherwise = "check that it runs, and that amqp:// and amqps:// are not mixed up";
+        let advice = match error.kind() {
+            ErrorKind::ParsingError(_) => NO_AMQP,
+            _ => mixed_up(&text).unwrap_or(otherwise),
+        };
+        return PortError::transient(format!("cannot connect to the broker at {place} ({text}): {advice}"));
     };
     PortError::permanent(format!("the broker at {place} refuses the connection ({text}): {advice}"))
+}
+
+/// What to do when the answer is no AMQP.
+const NO_AMQP: &str = "it does not speak AMQP 0-9-1 there: check the port, and if it is the one for TLS, write amqps:// \
+                       instead of amqp://";
+
+/// What to do when TLS was spoken where none is, as the error tells it.
+pub(crate) fn mixed_up(error: &str) -> Option<&'static str> {
+    // rustls's name for an answer that is no TLS record.
+    let no_tls = error.contains("InvalidContentType");
+    no_tls.then_some(
+        "no TLS is spoken there: write amqp:// instead of amqps://, or the port for TLS (5671 as a rule)",
+    )
 }
 
 #[cfg(test)]

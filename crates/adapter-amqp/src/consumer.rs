@@ -82,7 +82,12 @@ impl<M: Kind> Consume<M> for AmqpConsumer<M> {
 async fn decode<M: Kind>(taken: Vec<Hold>, queue: Queue) -> PortResult<Vec<Received<M>>> {
     let mut received = Vec::with_capacity(taken.len());
     for hold in taken {
-        match M::decode(&hold.entry().body) {
+        // The version comes first: a newer one may have other headers.
+        let decoded = M::decode(&hold.entry().body).and_then(|message| match hold.entry().malformed() {
+            Some(why) => Err(DecodeError::Malformed(why.to_owned())),
+            None => Ok(message),
+        });
+        match decoded {
             Ok(mut message) => {
                 message.set_queue(queue);
                 received.push(handed_out(message, hold));

@@ -10,7 +10,7 @@ use postrider_domain::timestamp::Timestamp;
 use postrider_ports::error::{PortError, PortResult};
 use tokio::sync::oneshot;
 
-use crate::line::Line;
+use crate::line::{Line, Source};
 use crate::parked;
 use crate::publisher::Parcel;
 use crate::{defer, headers, topology};
@@ -33,6 +33,8 @@ pub(crate) struct Entry {
     failures: u32,
     /// A newer release wrote it.
     newer: bool,
+    /// When it may be handed out, by our clock; or why its headers cannot be ours.
+    not_before: Result<Option<Timestamp>, String>,
 }
 
 /// The right to one message. Dropped, the message waits in its line again.
@@ -44,7 +46,8 @@ pub(crate) struct Hold {
 }
 
 impl Entry {
-    pub(crate) fn new(delivery: Delivery) -> Self {
+    /// What arrived `now` from there.
+    pub(crate) fn new(delivery: Delivery, source: Source, now: Timestamp) -> Self {
         let properties = delivery.properties;
         let headers = properties.headers().clone().unwrap_or_default();
         // What we published again for its queue says in headers what it was published with at first.
@@ -59,6 +62,8 @@ impl Entry {
             content_type: content_type.or_else(|| headers::text(&headers, headers::CONTENT_TYPE)),
             message_id: message_id.or_else(|| headers::text(&headers, headers::MESSAGE_ID)),
             before: headers::delivery_count(&headers, delivery.redelivered),
+            // Elsewhere nothing is put off, and a header of that name is none of ours.
+            not_before: if source.is_deliver() { defer::on_arrival(&headers, now) } else { Ok(None) },
             headers,
             body: delivery.data,
             here: 0,
@@ -79,7 +84,12 @@ impl Entry {
 
     /// When it may be handed out.
     pub(crate) fn not_before(&self) -> Option<Timestamp> {
-        headers::not_before(&self.headers)
+        self.not_before.as_ref().ok().copied().flatten()
+    }
+
+    /// Why its headers cannot be ours.
+    pub(crate) fn malformed(&self) -> Option<&str> {
+        self.not_before.as_ref().err().map(String::as_str)
     }
 
     /// Whether giving it back must not be counted by the broker: it would be parked in the end, though nothing is wrong
@@ -188,8 +198,11 @@ impl Hold {
     /// Sends on what came too early.
     pub(crate) async fn put_off(self, rest: std::time::Duration) -> PortResult<()> {
         let entry = self.entry();
-        let queue = defer::level(rest + defer::SLACK).unwrap_or(self.line.source.name());
-        let parcel = Parcel::to(queue, headers::copied(&entry.headers), entry.body.clone());
+        let rest = rest + defer::SLACK;
+        let queue = defer::level(rest).unwrap_or(self.line.source.name());
+        let mut headers = headers::copied(&entry.headers);
+        defer::note_rest(&mut headers, rest);
+        let parcel = Parcel::to(queue, headers, entry.body.clone());
         self.replace(parcel).await
     }
 

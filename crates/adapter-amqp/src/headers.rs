@@ -3,7 +3,6 @@
 
 use lapin::types::{AMQPValue, FieldTable, LongString};
 use postrider_domain::message::TraceContext;
-use postrider_domain::timestamp::Timestamp;
 
 /// The version of the wire form.
 pub(crate) const WIRE: &str = "postrider-wire";
@@ -11,6 +10,8 @@ pub(crate) const WIRE: &str = "postrider-wire";
 pub(crate) const SUSPECT: &str = "postrider-suspect";
 /// Not to be handed out before, in Unix milliseconds.
 pub(crate) const NOT_BEFORE: &str = "postrider-not-before";
+/// What is still to wait after the queue it is sent to, in milliseconds, when it is sent on its way.
+pub(crate) const REST: &str = "postrider-rest";
 /// Of a parked message: names it.
 pub(crate) const PARKED_ID: &str = "postrider-parked-id";
 /// Of a parked message: when, in Unix milliseconds.
@@ -36,6 +37,9 @@ const DELIVERY_COUNT: &str = "x-delivery-count";
 
 /// The longest text that goes into one header: all headers must fit one frame of 128 KiB.
 const LONGEST: usize = 4096;
+
+/// As much of foreign headers is kept when a message is published again: 128 KiB less what we add, four texts at most.
+const MOST_COPIED: usize = 96 * 1024;
 
 /// Adds a text, cut at [`LONGEST`].
 pub(crate) fn set_text(headers: &mut FieldTable, name: &str, text: &str) {
@@ -72,14 +76,15 @@ pub(crate) fn number(headers: &FieldTable, name: &str) -> Option<i64> {
     as_number(headers.inner().get(name)?)
 }
 
-/// Whether the publisher marked it as a possible copy.
-pub(crate) fn suspect(headers: &FieldTable) -> bool {
-    matches!(headers.inner().get(SUSPECT), Some(AMQPValue::Boolean(true)))
+/// A whole number that is ours alone to write: something else in its place is said, not passed over.
+pub(crate) fn strict_number(headers: &FieldTable, name: &str) -> Result<Option<i64>, String> {
+    let Some(value) = headers.inner().get(name) else { return Ok(None) };
+    as_number(value).map(Some).ok_or_else(|| format!("its header {name} is no whole number"))
 }
 
-/// When it may be handed out.
-pub(crate) fn not_before(headers: &FieldTable) -> Option<Timestamp> {
-    number(headers, NOT_BEFORE).map(Timestamp::from_unix_ms)
+/// Whether the publisher marked it as a possible copy. What is not clearly none is one: that costs a lookup.
+pub(crate) fn suspect(headers: &FieldTable) -> bool {
+    !matches!(headers.inner().get(SUSPECT), None | Some(AMQPValue::Boolean(false)))
 }
 
 /// The trace it belongs to.
@@ -100,15 +105,38 @@ pub(crate) fn death(headers: &FieldTable) -> Option<(String, String)> {
     Some((text(last, "reason")?, text(last, "queue")?))
 }
 
-/// All headers but the broker's own, for a message that is published again.
+/// All headers but the broker's own, for a message that is published again; ours first, and others as long as there is
+/// room for them beside what we may add.
 pub(crate) fn copied(headers: &FieldTable) -> FieldTable {
     let mut copy = FieldTable::default();
-    for (name, value) in headers.inner() {
-        if !name.as_str().starts_with("x-") {
-            copy.insert(name.clone(), value.clone());
+    let mut room = MOST_COPIED;
+    let ours = |name: &str| name.starts_with("postrider-") || [TRACE_PARENT, TRACE_STATE].contains(&name);
+    for first in [true, false] {
+        for (name, value) in headers.inner() {
+            let name_text = name.as_str();
+            let size = name_text.len() + size(value);
+            if !name_text.starts_with("x-") && ours(name_text) == first && size <= room {
+                room -= size;
+                copy.insert(name.clone(), value.clone());
+            }
         }
     }
     copy
+}
+
+/// About as many bytes as the value takes on the wire.
+fn size(value: &AMQPValue) -> usize {
+    let inside = match value {
+        AMQPValue::LongString(text) => text.as_bytes().len(),
+        AMQPValue::ShortString(text) => text.as_str().len(),
+        AMQPValue::ByteArray(bytes) => bytes.as_slice().len(),
+        AMQPValue::FieldArray(values) => values.as_slice().iter().map(size).sum(),
+        AMQPValue::FieldTable(table) => {
+            table.inner().iter().map(|(name, value)| name.as_str().len() + size(value)).sum()
+        }
+        _ => 8,
+    };
+    inside + 8
 }
 
 /// The headers but some.
@@ -163,6 +191,44 @@ mod tests {
         let copy = copied(&headers);
         assert!(suspect(&copy));
         assert_eq!(copy.inner().len(), 1);
+    }
+
+    #[test]
+    fn of_headers_that_fill_a_frame_ours_are_kept_and_there_is_room_for_more() {
+        let mut headers = FieldTable::default();
+        for name in ["a", "b", "z"] {
+            headers.insert(name.into(), AMQPValue::LongString("x".repeat(60_000).into()));
+        }
+        set_text(&mut headers, REASON, "why");
+        let copy = copied(&headers);
+        assert_eq!(text(&copy, REASON).as_deref(), Some("why"));
+        assert_eq!(copy.inner().len(), 2);
+        let kept: usize = copy.inner().values().map(size).sum();
+        assert!(kept <= MOST_COPIED, "{kept}");
+    }
+
+    #[test]
+    fn what_is_not_clearly_no_copy_may_be_one() {
+        let mut headers = FieldTable::default();
+        assert!(!suspect(&headers));
+        for (value, is) in [
+            (AMQPValue::Boolean(false), false),
+            (AMQPValue::Boolean(true), true),
+            (AMQPValue::LongInt(0), true),
+        ] {
+            headers.insert(SUSPECT.into(), value);
+            assert_eq!(suspect(&headers), is);
+        }
+    }
+
+    #[test]
+    fn a_number_of_ours_that_is_none_is_said() {
+        let mut headers = FieldTable::default();
+        assert_eq!(strict_number(&headers, NOT_BEFORE), Ok(None));
+        set_number(&mut headers, NOT_BEFORE, -7);
+        assert_eq!(strict_number(&headers, NOT_BEFORE), Ok(Some(-7)));
+        set_text(&mut headers, NOT_BEFORE, "7");
+        assert!(strict_number(&headers, NOT_BEFORE).is_err_and(|why| why.contains("postrider-not-before")));
     }
 
     #[test]

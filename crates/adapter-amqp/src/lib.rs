@@ -16,7 +16,11 @@
 //! - **Lines** (`line.rs`). All consumers of one queue share one subscription. What was fetched ahead, dropped, released
 //!   or rejected waits in the line, without going back to the broker, where on 3.10 every return would count towards the
 //!   delivery limit. A line that nobody asks gives everything back.
-//! - **Delays** (`defer.rs`) travel through queues whose messages expire into `deliver.late`.
+//! - **Delays** (`defer.rs`) travel through queues whose messages expire into `deliver.late`. `not_before` is an instant of
+//!   the publisher's clock; what passes in the queues is the broker's time. With clocks that agree a delay ends within a
+//!   second of its instant. A receiver whose clock is behind hands it out no later for that; one whose clock is ahead by so
+//!   much hands it out by up to so much earlier, but never before its first queue, which is more than half of the delay.
+//! - **Doctor** (`doctor.rs`) says what is wrong with a broker, and what to change.
 //! - **Names and arguments** of all objects stand in `topology.rs` alone.
 
 mod connection;
@@ -24,8 +28,10 @@ mod consumer;
 mod costs;
 mod defer;
 mod depths;
+pub mod doctor;
 mod driver;
 mod entry;
+mod greeting;
 mod headers;
 mod inbox;
 mod kind;

@@ -94,6 +94,11 @@ impl Source {
         }
     }
 
+    /// Whether what comes from there may have been put off.
+    pub(crate) fn is_deliver(self) -> bool {
+        matches!(self, Self::Queue(Queue::Deliver(_)))
+    }
+
     /// Its name for people.
     pub(crate) fn label(self) -> &'static str {
         match self {
@@ -231,7 +236,7 @@ impl Line {
 
     fn add(&self, delivery: Delivery) {
         self.shared.costs.deliver();
-        let entry = Entry::new(delivery);
+        let entry = Entry::new(delivery, self.source, self.shared.clock.now());
         self.lock().insert(entry.tag, entry);
     }
 

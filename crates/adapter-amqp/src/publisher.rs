@@ -69,6 +69,7 @@ impl Parcel {
             Some(not_before) => {
                 let due = defer::due(now, not_before);
                 headers::set_number(&mut headers, headers::NOT_BEFORE, due.unix_ms());
+                defer::note_rest(&mut headers, due.since(now));
                 defer::level(due.since(now)).unwrap_or(topology::name(Queue::Deliver(Lane::Late)))
             }
         };

@@ -11,6 +11,11 @@ use postrider_ports::error::{PortError, PortResult};
 
 use crate::connection::{self, Settings};
 
+mod compare;
+
+pub use compare::{Finding, verify};
+use compare::{is_inequivalent, is_refused};
+
 /// Where a CMS publishes. Public, so it has no version.
 pub const EVENTS_EXCHANGE: &str = "postrider.events";
 /// Everything that was published to [`EVENTS_EXCHANGE`], for ingest.
@@ -62,6 +67,11 @@ pub fn name(queue: Queue) -> &'static str {
     }
 }
 
+/// Whether a queue or an exchange of this name is one of these, or one of an older release's.
+pub(crate) fn is_ours(name: &str) -> bool {
+    name.starts_with("postrider.")
+}
+
 /// One object on the broker.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Object {
@@ -95,15 +105,6 @@ pub enum Argument {
     Number(i64),
 }
 
-/// What [`verify`] found about one object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// The object's name.
-    pub name: &'static str,
-    /// What is wrong, in the broker's words; `None` when it is as it must be.
-    pub wrong: Option<String>,
-}
-
 /// Everything, in the order in which it is declared.
 pub fn objects() -> Vec<Object> {
     let mut objects = vec![
@@ -135,40 +136,21 @@ pub async fn declare(settings: &Settings) -> PortResult<Vec<String>> {
     Ok(warnings)
 }
 
-/// Connects once and compares what is there with what must be. Declares nothing.
-pub async fn verify(settings: &Settings) -> PortResult<Vec<Finding>> {
-    let connection = connection::connect(settings, "topology").await?;
-    let mut findings = Vec::new();
-    for object in objects() {
-        // A refusal ends the channel, so each object has its own. Only what exists is declared again, which compares
-        // the arguments and changes nothing.
-        let channel = connection.create_channel().await.map_err(|error| refused(object.name, &error))?;
-        let checked = match object.declare(&channel, true).await {
-            Ok(()) => object.declare(&channel, false).await,
-            missing => missing,
-        };
-        findings.push(Finding { name: object.name, wrong: checked.err().map(|error| error.to_string()) });
-    }
-    connection::bid_farewell(&connection).await;
-    Ok(findings)
-}
-
 /// Declares and binds everything; answers warnings.
 pub(crate) async fn declare_all(connection: &Connection) -> PortResult<Vec<String>> {
     let mut warnings = Vec::new();
-    let mut channel = connection.create_channel().await.map_err(|error| refused("a channel", &error))?;
+    let no_channel = |error| PortError::transient("could not open a channel for the topology").because(error);
+    let mut channel = connection.create_channel().await.map_err(no_channel)?;
     for object in objects() {
         match object.declare(&channel, false).await {
             Ok(()) => {}
             // The public exchange may have been there before us.
-            Err(error) if object.name == EVENTS_EXCHANGE && is_inequivalent(&error) => {
-                warnings.push(format!(
-                    "exchange {EVENTS_EXCHANGE} exists with other arguments and is used as it is ({error}); events that \
-                     reach no queue may be lost without a trace: delete it, it is then declared with an alternate exchange"
-                ));
-                channel = connection.create_channel().await.map_err(|error| refused("a channel", &error))?;
+            Err(error) if object.name == EVENTS_EXCHANGE && is_inequivalent(&error.to_string()) => {
+                let (difference, remedy) = (object.difference(&error.to_string()), object.remedy());
+                warnings.push(format!("exchange {EVENTS_EXCHANGE} {difference}. {remedy}"));
+                channel = connection.create_channel().await.map_err(no_channel)?;
             }
-            Err(error) => return Err(refused(object.name, &error)),
+            Err(error) => return Err(refused(&object, &error)),
         }
         if let Some((source, key)) = object.bound {
             let bound = channel.queue_bind(
@@ -178,7 +160,7 @@ pub(crate) async fn declare_all(connection: &Connection) -> PortResult<Vec<Strin
                 QueueBindOptions::default(),
                 FieldTable::default(),
             );
-            bound.await.map_err(|error| refused(object.name, &error))?;
+            bound.await.map_err(|error| refused(&object, &error))?;
         }
     }
     // Closed with its connection at the latest.
@@ -186,18 +168,19 @@ pub(crate) async fn declare_all(connection: &Connection) -> PortResult<Vec<Strin
     Ok(warnings)
 }
 
-fn is_inequivalent(error: &lapin::Error) -> bool {
-    error.to_string().contains("inequivalent")
-}
-
-fn refused(name: &str, error: &lapin::Error) -> PortError {
-    if is_inequivalent(error) {
+fn refused(object: &Object, error: &lapin::Error) -> PortError {
+    let (what, name, text) = (object.noun(), object.name, error.to_string());
+    if is_inequivalent(&text) {
+        let (difference, remedy) = (object.difference(&text), object.remedy());
+        return PortError::permanent(format!("{what} {name} on the broker {difference}. {remedy}"));
+    }
+    if is_refused(&text) {
         return PortError::permanent(format!(
-            "{name} exists on the broker with other arguments ({error}): delete it once it is empty, or use another \
-             virtual host"
+            "the user of the AMQP URL may not declare {what} {name} ({text}): give it the permissions configure, write and \
+             read on postrider\\..*"
         ));
     }
-    PortError::transient(format!("could not declare {name} on the broker: {error}"))
+    PortError::transient(format!("could not declare {what} {name} on the broker: {text}"))
 }
 
 fn exchange(name: &'static str, kind: Kind) -> Object {
@@ -276,10 +259,7 @@ impl fmt::Display for Object {
             write!(f, " bound to {source} with {key}")?;
         }
         for (key, value) in &self.arguments {
-            match value {
-                Argument::Text(text) => write!(f, " {key}={text:?}")?,
-                Argument::Number(number) => write!(f, " {key}={number}")?,
-            }
+            write!(f, " {key}={value}")?;
         }
         Ok(())
     }

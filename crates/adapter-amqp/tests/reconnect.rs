@@ -158,49 +158,6 @@ async fn a_process_that_starts_before_its_broker_says_so_and_waits() {
 }
 
 #[tokio::test]
-async fn wrong_credentials_and_virtual_hosts_are_told_apart_and_no_password_is_shown() {
-    let url = rabbitmq::vhost().await;
-    for (wrong, says) in [
-        (url.replace("guest:guest", "guest:hunter2"), "check user and password"),
-        (format!("{url}-absent"), "check that the virtual host exists"),
-        (url.replace("amqp://", "amqps://"), "amqp:// and amqps:// are not mixed up"),
-    ] {
-        let error =
-            topology::declare(&Settings::new(&wrong)).await.expect_err("it must be refused").to_string();
-        assert!(error.contains(says), "{error}");
-        assert!(!error.contains("hunter2"), "{error}");
-        let amqp = start(&wrong);
-        let mut status = amqp.status();
-        let away = becomes(&mut status, |status| matches!(status, Status::Away(why) if why != "starting"));
-        assert!(format!("{:?}", away.await).contains(says));
-        amqp.close().await;
-    }
-}
-
-#[tokio::test]
-async fn a_foreign_exchange_is_used_with_a_warning_and_a_foreign_queue_is_named() {
-    let url = rabbitmq::vhost().await;
-    let vhost = url.rsplit('/').next().expect("a virtual host").to_owned();
-    let management = rabbitmq::management_of_all();
-    let exchange = format!("/api/exchanges/{vhost}/{}", topology::EVENTS_EXCHANGE);
-    management.expect("PUT", &exchange, r#"{"type":"topic","durable":true}"#).await.expect("declared");
-    let settings = Settings::new(&url);
-    let findings = topology::verify(&settings).await.expect("asked");
-    let wrong = |name: &str| findings.iter().any(|one| one.name == name && one.wrong.is_some());
-    assert!(wrong(topology::EVENTS_EXCHANGE) && wrong(topology::INBOX));
-    let warnings = topology::declare(&settings).await.expect("the exchange is used as it is");
-    assert!(warnings.len() == 1 && warnings[0].contains("alternate exchange"), "{warnings:?}");
-    let findings = topology::verify(&settings).await.expect("asked");
-    let wrong: Vec<&str> = findings.iter().filter(|one| one.wrong.is_some()).map(|one| one.name).collect();
-    assert_eq!(wrong, [topology::EVENTS_EXCHANGE]);
-    let queue = format!("/api/queues/{vhost}/{}", topology::INBOX);
-    management.expect("DELETE", &queue, "").await.expect("deleted");
-    management.expect("PUT", &queue, r#"{"durable":true}"#).await.expect("declared");
-    let error = topology::declare(&settings).await.expect_err("a classic queue is none of ours");
-    assert!(!error.is_transient() && error.to_string().contains(topology::INBOX), "{error}");
-}
-
-#[tokio::test]
 async fn a_line_that_nobody_consumes_goes_back_to_the_broker_for_others() {
     let url = rabbitmq::vhost().await;
     let (one, other) = (start(&url), start(&url));
