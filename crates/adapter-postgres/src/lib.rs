@@ -19,6 +19,7 @@
 //! is refused.
 
 mod database;
+mod doctor;
 mod driver;
 mod fault;
 mod leader;

@@ -54,7 +54,7 @@ impl Database {
 }
 
 /// The options of every connection: what hangs is ended by the server.
-fn limited(settings: &Settings) -> PgConnectOptions {
+pub(crate) fn limited(settings: &Settings) -> PgConnectOptions {
     let ms = settings.statement_timeout.as_millis().to_string();
     settings
         .options
@@ -63,7 +63,7 @@ fn limited(settings: &Settings) -> PgConnectOptions {
         .disable_statement_logging()
 }
 
-async fn connect(place: &Place, options: &PgConnectOptions) -> Result<PgConnection, OpenError> {
+pub(crate) async fn connect(place: &Place, options: &PgConnectOptions) -> Result<PgConnection, OpenError> {
     let silent = || {
         let what = format!("no answer within {} s", CONNECT.as_secs());
         sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, what))

@@ -150,7 +150,8 @@ impl Redis {
         Ok(())
     }
 
-    async fn send(&self, what: &str, pipeline: &Pipeline) -> PortResult<Vec<RedisResult<Value>>> {
+    /// Sends what is no batch of calls on keys, too; each answer stands by itself.
+    pub(crate) async fn send(&self, what: &str, pipeline: &Pipeline) -> PortResult<Vec<RedisResult<Value>>> {
         let sent = match self.send_once(pipeline).await {
             // The connection had broken, perhaps long ago: the server may be back.
             Some(Err(error)) if !error.is_timeout() => self.send_once(pipeline).await,

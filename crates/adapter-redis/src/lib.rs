@@ -16,6 +16,7 @@ mod breakers;
 mod changes;
 mod claims;
 mod connection;
+mod doctor;
 mod keys;
 mod life;
 mod lua;
