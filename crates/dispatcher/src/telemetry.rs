@@ -68,11 +68,6 @@ const CAUSES: usize = CLASSES.len() + FailureKind::ALL.len();
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let age = metrics::seconds(
-            "postrider.message.age",
-            "Age of an event since it was accepted, when a message about it is received; in the lane late the delay counts too",
-        );
-        let stage = metrics::seconds("postrider.stage.duration", "Time that one stage of the work takes");
         let calls =
             metrics::counter("postrider.calls", "Calls made, by outcome and by what ended them", "{call}");
         let settled =
@@ -87,8 +82,8 @@ impl Metrics {
         let causes = || CLASSES.into_iter().chain(FailureKind::ALL.map(FailureKind::as_str));
         let both = OUTCOMES.into_iter().flat_map(|outcome| causes().map(move |cause| (outcome, cause)));
         Self {
-            ages: Queue::ALL.map(|queue| age.with(&[("queue", queue.as_str())])),
-            stages: ["match", "wait", "call", "settle"].map(|name| stage.with(&[("stage", name)])),
+            ages: Queue::ALL.map(|queue| metrics::age(queue.as_str())),
+            stages: ["match", "wait", "call", "settle"].map(metrics::stage),
             calls: both
                 .map(|(outcome, cause)| calls.with(&[("outcome", outcome), ("cause", cause)]))
                 .collect(),

@@ -18,13 +18,16 @@ use postrider_domain::message::{EventMessage, TraceContext};
 use postrider_domain::timestamp::Timestamp;
 use postrider_ports::bodies::Bodies;
 use postrider_ports::claims::Claims;
+use postrider_ports::clock::Clock;
 use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::queue::{Outgoing, Publish};
+use postrider_runtime::trace::Span;
 use tracing::warn;
 
 use crate::Deps;
 use crate::problem::{Kind, Problem};
 use crate::reading::Submission;
+use crate::telemetry::{self, Metrics};
 use plan::{Claim, Ids, Plan, Planned, rounds};
 
 /// Accepts events.
@@ -32,6 +35,8 @@ pub struct Acceptor {
     claims: Arc<dyn Claims>,
     bodies: Arc<dyn Bodies>,
     publish: Arc<dyn Publish<EventMessage>>,
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
 }
 
 /// Events that came in together: all are accepted, or none.
@@ -67,6 +72,8 @@ impl Acceptor {
             claims: Arc::clone(&deps.claims),
             bodies: Arc::clone(&deps.bodies),
             publish: Arc::clone(&deps.publish),
+            clock: Arc::clone(&deps.clock),
+            metrics: Metrics::new(),
         }
     }
 
@@ -96,6 +103,10 @@ impl Acceptor {
                 answers[place] = answer;
             }
         }
+        let took = self.clock.now().since(now);
+        for (batch, answer) in batches.iter().zip(&answers) {
+            self.metrics.answered(batch.events.len(), answer, took);
+        }
         answers
     }
 
@@ -108,10 +119,12 @@ impl Acceptor {
     ) -> Vec<Answer> {
         let mut planned = batches.map(|batch| Planned::new(batch, now)).collect::<Vec<_>>();
         self.claim(space, &mut planned, now).await;
-        let ready = join_all(planned.iter().map(|one| self.make_ready(one))).await;
+        let mut ready = join_all(planned.iter().map(|one| self.make_ready(one))).await;
         let refused = planned.iter().zip(&ready).filter(|(_, ready)| ready.is_err());
         self.give_back(space, refused.flat_map(|(one, _)| one.ours()).collect()).await;
+        let spans = ready.iter_mut().map(begin_spans).collect::<Vec<_>>();
         let published = self.publish(ready).await;
+        end_spans(spans, &published);
         let accepted = planned.iter().zip(&published).filter(|(_, done)| done.is_ok());
         self.commit(space, accepted.map(|(one, _)| one)).await;
         let answer = |(one, done): (&Planned<'_>, Result<(), Problem>)| {
@@ -233,6 +246,23 @@ impl Acceptor {
             if let Err(fault) = self.claims.commit(space, &ids, accepted_at).await {
                 warn!(%fault, "accepted ids could not be noted; repeats will be suspects");
             }
+        }
+    }
+}
+
+/// One span for each message of a batch, if it is ready.
+fn begin_spans(ready: &mut Result<Ready, Problem>) -> Vec<Span> {
+    ready.iter_mut().flatten().map(telemetry::sending).collect()
+}
+
+/// Ends the spans of each batch by what became of it.
+fn end_spans(spans: Vec<Vec<Span>>, published: &[Result<(), Problem>]) {
+    for (spans, done) in spans.into_iter().zip(published) {
+        for span in spans {
+            if let Err(problem) = done {
+                span.fail(problem.kind.code(), "it could not be published");
+            }
+            span.end();
         }
     }
 }

@@ -21,6 +21,7 @@ pub mod sources_door;
 
 mod condition;
 mod slices;
+mod telemetry;
 mod trace;
 
 use std::sync::Arc;
@@ -142,8 +143,9 @@ pub async fn run(settings: Settings, deps: Deps, shutdown: Shutdown) -> Result<(
 /// While it cannot be measured the last figure stays.
 async fn measure(deps: &Deps, condition: &Condition, shutdown: &Shutdown) {
     const PART: &str = "backlog";
+    let shown = telemetry::Depths::new();
     loop {
-        match deps.pressure.measure(deps.depths.as_ref()).await {
+        match deps.pressure.measure_each(deps.depths.as_ref(), |queue, depth| shown.set(queue, depth)).await {
             Ok(_waiting) => condition.well(PART),
             Err(fault) => {
                 condition.hindered(PART, format!("the depth of the queues cannot be read: {fault}"));

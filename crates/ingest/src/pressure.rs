@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use postrider_domain::message::Queue;
 use postrider_ports::error::PortResult;
-use postrider_ports::queue::Depths;
+use postrider_ports::queue::{Depth, Depths};
 use tokio::sync::watch;
 
 /// How often it is measured.
@@ -24,9 +24,20 @@ impl Pressure {
 
     /// Measures and notes how many messages wait. On error the last figure stays.
     pub async fn measure(&self, depths: &dyn Depths) -> PortResult<u64> {
+        self.measure_each(depths, |_, _| {}).await
+    }
+
+    /// The same, showing the depth of each queue on the way.
+    pub(crate) async fn measure_each(
+        &self,
+        depths: &dyn Depths,
+        mut show: impl FnMut(Queue, Depth) + Send,
+    ) -> PortResult<u64> {
         let mut waiting = 0_u64;
         for queue in Queue::ALL {
-            waiting = waiting.saturating_add(depths.depth(queue).await?.ready);
+            let depth = depths.depth(queue).await?;
+            show(queue, depth);
+            waiting = waiting.saturating_add(depth.ready);
         }
         self.0.send_replace(waiting);
         Ok(waiting)

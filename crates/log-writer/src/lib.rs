@@ -5,6 +5,7 @@
 //! the store is away nothing is consumed; the messages wait where they are durable.
 
 pub mod batch;
+mod telemetry;
 mod writer;
 
 use std::sync::Arc;
@@ -77,7 +78,8 @@ pub async fn run(settings: Settings, deps: Deps, shutdown: Shutdown) -> Result<(
             .without_max_times()
             .build()
     };
-    let mut writer = Writer::new(deps.records.consumer(Queue::Records), deps.log, settings.max_messages);
+    let writer = Writer::new(deps.records.consumer(Queue::Records), deps.log, settings.max_messages);
+    let mut writer = writer.timed_by(Arc::clone(&deps.clock));
     let mut pause = pauses();
     deps.health.ready();
     loop {

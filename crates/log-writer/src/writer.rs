@@ -5,17 +5,23 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use postrider_domain::message::RecordsMessage;
+use postrider_domain::record::Record;
+use postrider_domain::timestamp::Timestamp;
+use postrider_ports::clock::Clock;
 use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::log::LogWrite;
 use postrider_ports::queue::{Consume, Lease, Received};
 
 use crate::batch::Batch;
+use crate::telemetry::{self, Metrics};
 
 /// Takes batches from one consumer.
 pub struct Writer {
     consumer: Box<dyn Consume<RecordsMessage>>,
     log: Arc<dyn LogWrite>,
     max_messages: usize,
+    clock: Option<Arc<dyn Clock>>,
+    metrics: Metrics,
 }
 
 /// What one step did.
@@ -34,7 +40,14 @@ impl Writer {
         log: Arc<dyn LogWrite>,
         max_messages: usize,
     ) -> Self {
-        Self { consumer, log, max_messages: max_messages.max(1) }
+        Self { consumer, log, max_messages: max_messages.max(1), clock: None, metrics: Metrics::new() }
+    }
+
+    /// Measures by this clock how long writing takes, and how far the log lags behind.
+    #[must_use]
+    pub fn timed_by(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
     }
 
     /// Waits for messages and keeps them.
@@ -75,21 +88,36 @@ impl Writer {
     pub async fn keep(&mut self, received: Vec<Received<RecordsMessage>>) -> PortResult<Stepped> {
         let mut batch = Batch::default();
         let mut leases = Vec::with_capacity(received.len());
+        let mut spans = Vec::with_capacity(received.len());
         for message in received {
+            spans.push(telemetry::writing(&message));
             batch.push(message.message.records);
             leases.push(message.lease);
         }
-        match self.log.write(batch.records()).await {
+        let begun = self.clock.as_ref().map(|clock| clock.now());
+        match telemetry::within(spans.first(), self.log.write(batch.records())).await {
             Ok(poisoned) => {
+                self.measure(batch.records(), begun);
                 let reasons = batch.reasons(&poisoned);
                 let parked = reasons.iter().flatten().count();
+                let written = batch.records().len() - poisoned.len();
+                self.metrics.kept(written, poisoned.len());
                 settle(leases, reasons).await?;
-                Ok(Stepped { written: batch.records().len() - poisoned.len(), parked })
+                Ok(Stepped { written, parked })
             }
             Err(error) => {
+                for span in &spans {
+                    span.fail("store", error.to_string());
+                }
                 give_back(leases, &error).await;
                 Err(error)
             }
+        }
+    }
+
+    fn measure(&self, records: &[Record], begun: Option<Timestamp>) {
+        if let (Some(clock), Some(begun)) = (&self.clock, begun) {
+            self.metrics.written(records, begun, clock.now());
         }
     }
 }

@@ -66,6 +66,18 @@ pub fn seconds(name: &'static str, description: &'static str) -> Histogram {
     Histogram { histogram, labels: Arc::default() }
 }
 
+/// How long one stage of the work on an event or a delivery takes (`match`, `call`, …); the same metric in every service.
+pub fn stage(stage: &'static str) -> Histogram {
+    seconds("postrider.stage.duration", "Time that one stage of the work takes").with(&[("stage", stage)])
+}
+
+/// How old events are when a message about them is received from a queue; the same metric in every service.
+pub fn age(queue: &'static str) -> Histogram {
+    let description =
+        "Age of an event since it was accepted, when a message about it is received, delays included";
+    seconds("postrider.message.age", description).with(&[("queue", queue)])
+}
+
 /// A gauge without labels.
 pub fn gauge(name: &'static str, description: &'static str, unit: &'static str) -> Gauge {
     let gauge =
