@@ -56,13 +56,15 @@ async fn verify(settings: &postrider_adapter_amqp::Settings, context: &Context) 
     let findings = topology::verify(settings).await.map_err(|error| failed(&error))?;
     let wrong = findings.iter().filter(|finding| finding.wrong.is_some()).count();
     if context.output.json {
-        let all = findings.iter().map(|one| json!({ "name": one.name, "wrong": one.wrong }));
+        let all =
+            findings.iter().map(|one| json!({ "name": one.name, "wrong": one.wrong, "change": one.change }));
         line(&json!(all.collect::<Vec<_>>()).to_string());
     } else {
         for finding in &findings {
-            line(&match &finding.wrong {
-                Some(wrong) => format!("wrong  {}: {wrong}", finding.name),
-                None => format!("ok     {}", finding.name),
+            line(&match (&finding.wrong, &finding.change) {
+                (None, _) => format!("ok     {}", finding.name),
+                (Some(wrong), None) => format!("wrong  {}: {wrong}", finding.name),
+                (Some(wrong), Some(change)) => format!("wrong  {}: {wrong}\n       → {change}", finding.name),
             });
         }
     }

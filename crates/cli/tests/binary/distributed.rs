@@ -156,3 +156,26 @@ fn a_new_key_is_a_ring_and_a_bad_id_is_refused() {
     assert_ne!(first["key"], second["key"]);
     refused(&run(dir.path(), &["keys", "new", "--id", "k 7"]), 6, &["\"k 7\"", "A-Z", "k2"]);
 }
+
+#[test]
+fn the_doctor_says_of_each_server_that_is_away_what_to_change() {
+    let (dir, settings) = (tempdir().expect("a folder"), away());
+    let ended = run(dir.path(), &with(&["doctor", "--json"], &settings));
+    assert_eq!(ended.code(), 1, "{}", ended.stderr());
+    assert!(!ended.stdout().contains("secret"), "a password is shown: {}", ended.stdout());
+    let examined: Value = serde_json::from_str(&ended.stdout()).expect("JSON");
+    for (at, server, setting) in
+        [(0, "RabbitMQ", "amqp.url"), (1, "Redis", "redis.url"), (2, "Postgres", "postgres.url")]
+    {
+        let one = &examined[at];
+        assert!(one["server"].as_str().is_some_and(|name| name.contains(server)), "{one}");
+        assert_eq!(
+            (&one["findings"][0]["severity"], &one["findings"][0]["subject"]),
+            (&"fault".into(), &"connection".into())
+        );
+        assert!(
+            one["findings"][0]["change"].as_str().is_some_and(|change| change.contains(setting)),
+            "{one}"
+        );
+    }
+}

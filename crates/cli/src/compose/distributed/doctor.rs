@@ -38,8 +38,13 @@ pub async fn examine(settings: &Settings) -> Result<Vec<Examined>, Failure> {
         Some(address) => of_broker.extend(management(&amqp, address, &*clock).await),
         None => of_broker.extend(broker::unasked(LONGEST_TIMEOUT)),
     }
-    drop((cache(settings)?, database_settings(settings)?));
-    Ok(vec![Examined { server: "RabbitMQ (amqp.url)", findings: of_broker }])
+    let of_cache = cache(settings)?.findings(&*clock).await;
+    let of_database = database_settings(settings)?.findings(&*clock).await;
+    Ok(vec![
+        Examined { server: "RabbitMQ (amqp.url)", findings: of_broker },
+        Examined { server: "Redis (redis.url)", findings: of_cache },
+        Examined { server: "Postgres (postgres.url)", findings: of_database },
+    ])
 }
 
 /// What the broker's management API tells.
