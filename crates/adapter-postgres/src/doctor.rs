@@ -1,5 +1,7 @@
 //! What `postrider doctor` learns of a Postgres server and its schema, whatever generation that has.
 
+use std::cmp::Ordering;
+
 use postrider_domain::timestamp::{Day, Timestamp};
 use postrider_ports::clock::Clock;
 use postrider_ports::doctor::Finding;
@@ -100,12 +102,12 @@ fn of_connections(row: &PgRow, settings: &Settings) -> Result<Finding, sqlx::Err
 
 fn of_generation(generation: i32) -> Finding {
     let found = format!("generation {generation}, this binary knows {SCHEMA}");
-    if generation > SCHEMA {
-        Finding::fault("schema", found, "Start the release that made the schema, or a later one.")
-    } else if generation < SCHEMA {
-        Finding::fault("schema", found, "Run `postrider migrate`.")
-    } else {
-        Finding::fine("schema", found)
+    match generation.cmp(&SCHEMA) {
+        Ordering::Greater => {
+            Finding::fault("schema", found, "Start the release that made the schema, or a later one.")
+        }
+        Ordering::Less => Finding::fault("schema", found, "Run `postrider migrate`."),
+        Ordering::Equal => Finding::fine("schema", found),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod cache;
 mod doctor;
+mod obedience;
 mod server;
 
 use std::sync::Arc;
@@ -52,6 +53,15 @@ impl Bench {
         command.arg(&words[1..]);
         let done: redis::RedisResult<redis::Value> = command.query_async(&mut self.terminal().await).await;
         done.expect("the server does it");
+    }
+
+    /// How many connections listen for hints.
+    async fn listeners(&self) -> u64 {
+        let asked: redis::RedisResult<(String, u64)> = redis::cmd("PUBSUB")
+            .arg(&["NUMSUB", "postrider:{*}:changed"])
+            .query_async(&mut self.terminal().await)
+            .await;
+        asked.expect("the server tells").1
     }
 
     async fn keys(&self) -> Vec<String> {
