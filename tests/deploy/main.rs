@@ -172,10 +172,17 @@ async fn every_service_starts_as_configured_and_answers_its_probes() {
         assert!(running.knows("livenessProbe", "/healthz").await.is_some(), "an unknown path passed");
         assert!(running.is_found_by(&["--version".to_owned()]).is_some(), "no health check passed");
     }
-    for container in of_compose().iter().filter(|one| one.args != ["migrate", "--wait", "120s"]) {
+    for container in of_compose().iter().filter(|one| one.args[0] != "migrate") {
         breaches.extend(Running::start(container, &ring).await.err());
     }
+    let both = of_compose().into_iter().chain(of_manifests());
+    let migrate: Vec<Container> = both.filter(|one| one.args[0] == "migrate").collect();
+    breaches.extend(migrate.iter().filter_map(|one| program::lacks_only_servers(one, &ring)));
     assert_none(breaches);
+    for mut keyless in migrate {
+        keyless.env.remove("POSTRIDER__KEYS__VALUE");
+        assert!(program::lacks_only_servers(&keyless, &ring).is_some(), "a migrate without keys passed");
+    }
     let mut keyless = of_compose().remove(0);
     keyless.env.remove("POSTRIDER__KEYS__VALUE");
     assert_eq!(keyless.args, ["api"]);

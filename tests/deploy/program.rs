@@ -92,6 +92,29 @@ fn secrets(env: &BTreeMap<String, String>) -> BTreeSet<String> {
     hidden.map(|(name, _)| format!("{PREFIX}{}", name.replace('.', "__").to_uppercase())).collect()
 }
 
+/// Whether a `migrate` has all that it needs but the servers, for which it does not wait here.
+pub(crate) fn lacks_only_servers(migrate: &Container, ring: &str) -> Option<Breach> {
+    let mut args = migrate.args.clone();
+    args.iter_mut().skip_while(|arg| *arg != "--wait").skip(1).take(1).for_each(|wait| "0s".clone_into(wait));
+    let output = command(&without_servers(migrate, ring)).args(&args).output().expect("the binary starts");
+    let says = String::from_utf8_lossy(&output.stderr);
+    (output.status.code() != Some(69)).then(|| Breach::new(&migrate.place, format!("does not begin: {says}")))
+}
+
+/// The variables of a container with real keys, and with servers that refuse at once.
+fn without_servers(container: &Container, ring: &str) -> BTreeMap<String, String> {
+    let mut env = container.env.clone();
+    for (name, value) in [
+        ("KEYS__VALUE", ring),
+        ("AMQP__URL", "amqp://127.0.0.1:1/%2f"),
+        ("REDIS__URL", "redis://127.0.0.1:1/0"),
+        ("POSTGRES__URL", "postgres://postrider@127.0.0.1:1/postrider"),
+    ] {
+        env.entry(format!("{PREFIX}{name}")).and_modify(|given| value.clone_into(given));
+    }
+    env
+}
+
 /// A container's process, on another port and without its servers.
 pub(crate) struct Running {
     place: String,
@@ -104,11 +127,7 @@ impl Running {
     /// Starts it and reads where it listens.
     pub(crate) async fn start(container: &Container, ring: &str) -> Result<Self, Breach> {
         let failed = |what: &str| Breach::new(&container.place, what);
-        let mut env = container.env.clone();
-        if let Some(keys) = env.get_mut("POSTRIDER__KEYS__VALUE") {
-            ring.clone_into(keys);
-        }
-        let mut command = command(&env);
+        let mut command = command(&without_servers(container, ring));
         command.args(["--json", "--set", "server.admin=", "--set", "log.filter=error"]).args(&container.args);
         command.args(["--bind", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = tokio::process::Command::from(command)
