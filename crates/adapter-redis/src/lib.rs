@@ -7,8 +7,12 @@
 //!
 //! - `now` always comes from the port `Clock`; each value carries its own end. The TTL of a key is only the broom and a
 //!   minute longer, and every key that can become one of many has one.
-//! - Only plain commands of Redis 6.0 and Lua scripts whose keys lie in one slot; no modules, no scans. A batch is one
-//!   round trip.
+//! - Where the clocks of two processes differ, nothing is lost and no limit is exceeded: a committed id is known to both, a
+//!   mark counts or the log is asked, and windows, breakers and what a rate limit holds back are off by the difference
+//!   (`tests/faults/clocks.rs`). A repeat within the 30 s of a pending claim may then be delivered once more.
+//! - Only plain commands of Redis 6.0 and Lua scripts whose keys lie in one slot; no modules, and no scan but the bounded one
+//!   of `doctor`. A batch is one round trip. So nothing that is sent excludes Valkey or a Redis cluster behind a proxy; the
+//!   client itself does not follow the redirections of a cluster yet, and `doctor` says so.
 //! - A value under one of our keys that we did not write is an error that names the key.
 
 mod announced;

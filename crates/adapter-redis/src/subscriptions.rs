@@ -160,6 +160,15 @@ impl RedisSubscriptions {
         version
     }
 
+    /// The truth's version, or the one that was found in the cache if the truth is away and the cache not behind it: what
+    /// everybody was told last still counts.
+    async fn version_without_cache(&self, found: Option<u64>) -> PortResult<u64> {
+        match (self.truth.version().await, found) {
+            (Err(_), Some(version)) if version >= self.seen.load(Ordering::Relaxed) => Ok(self.give(version)),
+            (truth, _) => truth.map(|version| self.give(version)),
+        }
+    }
+
     /// The cached webhooks of a space, and what to fill it with otherwise.
     async fn cached(&self, space: &SpaceId) -> PortResult<(Option<Snapshot>, Option<SpaceState>)> {
         let calls = [ChangeList::ask_space(space), Call::plain("HGETALL", keys::webhooks(space))];
@@ -217,14 +226,12 @@ impl Subscriptions for RedisSubscriptions {
         };
         match found {
             Some(version) if !self.is_due(version) => Ok(self.give(version)),
-            found => match (self.catch_up().await, found) {
-                (Ok(version), _) => Ok(version),
-                // The truth is away, Redis is not: what everybody was told last still counts.
-                (Err(error), Some(version)) if version >= self.seen.load(Ordering::Relaxed) => {
+            found => match self.catch_up().await {
+                Ok(version) => Ok(version),
+                Err(error) => {
                     tracing::warn!(%error, "the cached webhooks could not be compared with the store");
-                    Ok(self.give(version))
+                    self.version_without_cache(found).await
                 }
-                (Err(_), _) => self.truth.version().await.map(|version| self.give(version)),
             },
         }
     }

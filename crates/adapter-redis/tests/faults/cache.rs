@@ -179,3 +179,26 @@ async fn an_announced_store_changes_webhooks_and_says_so_also_while_nobody_hears
     announced.create(&named("Unheard", 0)).await.expect("the store is there");
     assert_eq!(names(&worker).await, ["Unheard"]);
 }
+
+#[tokio::test]
+async fn foreign_data_under_every_key_of_the_cache_hides_no_change() {
+    let keys = ["changes", "changes:state", "changes:forms"].map(|part| format!("postrider:{{*}}:{part}"));
+    for key in keys.into_iter().chain(["postrider:{default}:webhooks".to_owned()]) {
+        for foreign in [["SET", &key, "gibberish"], ["RPUSH", &key, "x"]] {
+            let bench = Bench::start().await;
+            let worker = bench.worker();
+            bench.store.create(&named("Old", 0)).await.expect("it is new");
+            worker.published().await.expect("both are there");
+            assert_eq!(names(&worker).await, ["Old"]);
+            let before = worker.version().await.expect("both are there");
+            bench.type_in(&["DEL", &key]).await;
+            bench.type_in(&foreign).await;
+            bench.store.update(&named("New", 1), 0).await.expect("it is there");
+            bench.clock.advance(TRUTH_EVERY);
+            assert!(worker.version().await.expect("the store is there") > before, "{foreign:?}");
+            let changes = worker.changes_since(before).await.expect("the store is there");
+            assert!(changes.incomplete || changes.changed.len() == 1, "{foreign:?}: {changes:?}");
+            assert_eq!(names(&worker).await, ["New"], "{foreign:?}");
+        }
+    }
+}

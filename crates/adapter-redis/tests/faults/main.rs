@@ -1,6 +1,7 @@
 //! What goes wrong with a server: it forgets, goes away, comes back, holds what is not ours, refuses.
 
 mod cache;
+mod clocks;
 mod doctor;
 mod obedience;
 mod server;

@@ -3,8 +3,10 @@
 use postrider_adapter_redis::Redis;
 use postrider_ports::claims::{COMMITTED_FOR, Claimed, Claims};
 use postrider_ports::registry::Registry;
+use postrider_ports::subscriptions::Subscriptions;
 use postrider_testkit::START;
-use postrider_testkit::builders::{event_id, space};
+use postrider_testkit::builders::{event_id, space, webhook};
+use tokio::io::AsyncWriteExt;
 
 use super::cache::{named, names};
 use super::{Bench, SECOND, assert_away};
@@ -139,6 +141,97 @@ async fn a_wrong_password_is_said_without_it_and_a_mended_one_works() {
         redis::cmd("CONFIG").arg(&["SET", "requirepass", "wrong-4711"]).exec_async(&mut terminal).await;
     mended.expect("the server does it");
     redis.ping().await.expect("the password is right now");
+}
+
+/// What we call, and all that Redis clusters and Valkey have had since they exist: no modules, nothing that needs keys of
+/// several slots, no blocking.
+const ALLOWED: &[&str] = &[
+    "del",
+    "eval",
+    "evalsha",
+    "get",
+    "hdel",
+    "hget",
+    "hgetall",
+    "hlen",
+    "hmget",
+    "hset",
+    "info",
+    "pexpire",
+    "ping",
+    "publish",
+    "scan",
+    "set",
+    "setnx",
+    "subscribe",
+    "time",
+    "zadd",
+    "zcard",
+    "zrange",
+    "zrangebyscore",
+    "zrem",
+    // Of the client library and of the server itself.
+    "auth",
+    "client|setinfo",
+    "hello",
+    "select",
+];
+
+#[tokio::test]
+async fn no_command_is_used_that_a_cluster_or_valkey_lacks() {
+    let bench = Bench::start().await;
+    bench.claims().begin(true).await.expect("the server is there");
+    for (key, used) in bench.use_all().await {
+        used.unwrap_or_else(|error| panic!("{key}: {error}"));
+    }
+    let worker = bench.worker();
+    for number in 0..1010 {
+        let webhook = webhook(&format!("w{number}")).build();
+        bench.store.create(&webhook).await.expect("it is new");
+        if number % 100 == 0 || number > 1000 {
+            worker.published().await.expect("both are there");
+        }
+    }
+    names(&worker).await;
+    worker.changes_since(1000).await.expect("both are there");
+    bench.redis.findings(&*bench.clock).await;
+    let told: redis::RedisResult<String> =
+        redis::cmd("INFO").arg("commandstats").query_async(&mut bench.terminal().await).await;
+    let told = told.expect("the server tells");
+    let used: Vec<&str> = told
+        .lines()
+        .filter_map(|line| line.strip_prefix("cmdstat_")?.split_once(':'))
+        .map(|one| one.0)
+        .collect();
+    assert!(
+        used.contains(&"evalsha") && used.contains(&"zrem"),
+        "the evictions of the list must be among {used:?}"
+    );
+    let other: Vec<_> = used.iter().filter(|command| !ALLOWED.contains(command)).collect();
+    assert!(other.is_empty(), "{other:?}");
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_exist_is_said() {
+    let bench = Bench::start().await;
+    let redis = Redis::new(&format!("{}/999999", bench.server.url())).expect("a URL");
+    let error = redis.ping().await.expect_err("there are not so many").to_string();
+    assert!(error.contains("/999999") && error.contains("out of range"), "{error}");
+}
+
+#[tokio::test]
+async fn plain_words_to_a_server_that_speaks_tls_are_an_error_at_once() {
+    let secured = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = secured.local_addr().expect("its port");
+    tokio::spawn(async move {
+        // What a TLS server answers to what is no handshake: the alert `unexpected_message` (RFC 8446, section 6).
+        while let Ok((mut stream, _)) = secured.accept().await {
+            drop(stream.write_all(&[0x15, 3, 3, 0, 2, 2, 10]).await);
+        }
+    });
+    let redis = Redis::new(&format!("redis://{address}")).expect("a URL");
+    let error = redis.ping().await.expect_err("it speaks TLS");
+    assert!(error.is_transient() && error.to_string().contains(&address.to_string()), "{error}");
 }
 
 #[tokio::test]
