@@ -9,6 +9,7 @@ use postrider_domain::event::EventHead;
 use postrider_domain::message::{Queue, TraceContext};
 use postrider_domain::outcome::{Ended, FailureKind, Outcome};
 use postrider_domain::record::Record;
+use postrider_domain::webhook::WebhookAction;
 use postrider_runtime::metrics::{self, Counter, Histogram};
 use postrider_runtime::trace::{Carried, Kind, Origin, Remote, Span};
 
@@ -149,24 +150,17 @@ impl Metrics {
 
 /// Shows how a worker stands whenever metrics are read, for as long as it lives.
 pub(crate) fn watch(worker: &Arc<Worker>) {
-    gauge(
-        worker,
-        "postrider.breakers",
-        "Webhooks whose breaker is not closed, as this worker sees it",
-        |worker| {
-            let (open, half_open) = worker.breakers.states(worker.now());
-            vec![([("state", "open")], open), ([("state", "half_open")], half_open)]
-        },
-    );
-    gauge(
-        worker,
-        "postrider.floor",
-        "Deliveries in this worker: being called, or waiting for a permit",
-        |worker| {
-            let (calling, waiting) = worker.floor.figures();
-            vec![([("state", "calling")], calling), ([("state", "waiting")], waiting)]
-        },
-    );
+    let about =
+        ("postrider.breakers", "Webhooks whose breaker is not closed, as this worker sees it", "{webhook}");
+    gauge(worker, about, |worker| {
+        let (open, half_open) = worker.breakers.states(worker.now());
+        vec![([("state", "open")], open), ([("state", "half_open")], half_open)]
+    });
+    let about = ("postrider.floor", "Deliveries that are being called, or wait for a permit", "{delivery}");
+    gauge(worker, about, |worker| {
+        let (calling, waiting) = worker.floor.figures();
+        vec![([("state", "calling")], calling), ([("state", "waiting")], waiting)]
+    });
     let of = Arc::downgrade(worker);
     let lookups = move |is_hit: bool| {
         let of = Weak::clone(&of);
@@ -188,15 +182,15 @@ pub(crate) fn watch(worker: &Arc<Worker>) {
 
 type Figures = Vec<([metrics::Label; 1], u64)>;
 
+/// A gauge by its name, description and unit.
 fn gauge(
     worker: &Arc<Worker>,
-    name: &'static str,
-    description: &'static str,
+    (name, description, unit): (&'static str, &'static str, &'static str),
     read: impl Fn(&Worker) -> Figures + Send + Sync + 'static,
 ) {
     let worker = Arc::downgrade(worker);
     let read = move || worker.upgrade().map(|worker| read(&worker)).unwrap_or_default();
-    metrics::observe_gauge(name, description, "{delivery}", read);
+    metrics::observe_gauge(name, description, unit, read);
 }
 
 /// The span of matching one event.
@@ -212,7 +206,7 @@ pub(crate) fn matching(head: &EventHead, trace: &TraceContext) -> Span {
 /// hold secrets. The first attempt belongs to the event's trace; each further one begins a trace of its own, linked to the
 /// attempt before, since a trace over hours of retries helps nobody.
 pub(crate) fn calling(ticket: &Ticket, attempt: u32, known: &Known, before: &TraceContext) -> Span {
-    let postrider_domain::webhook::WebhookAction::Http(target) = &known.webhook.action;
+    let WebhookAction::Http(target) = &known.webhook.action;
     let origin = if attempt > 1 { Origin::NewTrace(remote(before)) } else { Origin::Child(remote(before)) };
     Span::begin(Kind::Client, target.method.as_str(), origin).describe(|span| {
         span.set("http.request.method", target.method.as_str());

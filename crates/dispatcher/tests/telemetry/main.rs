@@ -207,15 +207,20 @@ async fn metrics_tell_what_was_called_put_off_and_how_long_it_took() {
 async fn a_running_dispatcher_shows_how_it_stands() {
     telemetry();
     let world = World::with([webhook("w").topic("*.*").build()]);
+    world.receiver.script("/w", &[Answer::Status(503)]);
     let running = world.start();
-    accept(&world, event("Entry.publish"), &parent(7)).await;
-    world.pass(Duration::from_secs(1)).await;
-    let seen = exported().await;
-    for state in ["open", "half_open"] {
-        assert_eq!(seen.figure("postrider.breakers", &[("state", state)]), Some(0.0), "{state}");
+    // Ten failures in a row open a breaker; the events after them find it open.
+    for _ in 0..12 {
+        accept(&world, event("Entry.publish"), &parent(7)).await;
+        world.pass(Duration::from_millis(10)).await;
     }
+    let seen = exported().await;
+    for (state, webhooks) in [("open", 1.0), ("half_open", 0.0)] {
+        assert_eq!(seen.figure("postrider.breakers", &[("state", state)]), Some(webhooks), "{state}");
+    }
+    assert!(seen.figure("postrider.deferrals", &[("reason", "breaker")]).is_some_and(|all| all >= 2.0));
     assert!(seen.figure("postrider.floor", &[("state", "waiting")]).is_some());
-    assert!(seen.figure("postrider.index.hits", &[]).is_some_and(|hits| hits > 0.0));
+    assert!(seen.figure("postrider.index.hits", &[]).is_some_and(|hits| hits >= 12.0));
     assert_eq!(seen.figure("postrider.index.loads", &[]), Some(1.0));
     running.stop().await;
 }

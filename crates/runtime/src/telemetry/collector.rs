@@ -58,6 +58,7 @@ pub(super) struct Collector {
 #[derive(Debug)]
 struct Way {
     signal: &'static str,
+    endpoint: String,
     waiting: AtomicUsize,
     lost: AtomicU64,
     /// The last export failed.
@@ -97,7 +98,7 @@ impl Collector {
         });
         let made = made.join().map_err(|_| failed("the HTTP client cannot be made".to_owned()))?;
         let client = made.map_err(|error| failed(error.to_string()))?;
-        let way = |signal| Arc::new(Way::new(signal));
+        let way = |signal| Arc::new(Way::new(signal, &endpoint));
         Ok(Self { client, spans: way("traces"), logs: way("logs"), metrics: way("metrics"), endpoint })
     }
 
@@ -168,9 +169,10 @@ impl Collector {
 }
 
 impl Way {
-    fn new(signal: &'static str) -> Self {
+    fn new(signal: &'static str, endpoint: &str) -> Self {
         Self {
             signal,
+            endpoint: endpoint.to_owned(),
             waiting: AtomicUsize::new(0),
             lost: AtomicU64::new(0),
             is_failing: AtomicBool::new(false),
@@ -197,25 +199,28 @@ impl Way {
 
     /// So many went out, or not. Speaks when that is news; runs on the thread of the export, whose lines are not exported.
     fn ended(&self, items: usize, result: &OTelSdkResult) {
-        let signal = self.signal;
+        let (signal, endpoint) = (self.signal, self.endpoint.as_str());
         match result {
             Ok(()) => {
                 if self.is_failing.swap(false, Ordering::Relaxed) {
                     let lost = self.lost.load(Ordering::Relaxed);
-                    info!(signal, lost, "telemetry reaches the collector again");
+                    info!(signal, endpoint, lost, "telemetry reaches the collector again");
                 }
             }
             Err(error) => {
                 let items = u64::try_from(items).unwrap_or(u64::MAX);
                 self.lost.fetch_add(items, Ordering::Relaxed);
                 if !self.is_failing.swap(true, Ordering::Relaxed) {
-                    warn!(signal, %error, "telemetry does not reach the collector and is dropped; work goes on");
+                    warn!(signal, endpoint, %error, "telemetry does not reach the collector and is dropped; work goes on");
                 }
             }
         }
         if self.is_full.load(Ordering::Relaxed) && !self.said_full.swap(true, Ordering::Relaxed) {
             let lost = self.lost.load(Ordering::Relaxed);
-            warn!(signal, lost, "the collector is too slow for all telemetry; a part of it is dropped");
+            warn!(
+                signal,
+                endpoint, lost, "the collector is too slow for all telemetry; a part of it is dropped"
+            );
         }
     }
 }
