@@ -16,6 +16,7 @@ use postrider_ports::queue::{Parked, ParkedMessage};
 use crate::driver::{Amqp, Shared};
 use crate::line::Source;
 use crate::publisher::Parcel;
+use crate::session::Session;
 use crate::{headers, topology};
 
 /// A list has at most this many messages, and ends with the one that brings it to 8 MiB.
@@ -70,6 +71,27 @@ impl Parked for Amqp {
 
     async fn list(&self, after: Option<i64>, max: usize) -> PortResult<Vec<ParkedMessage>> {
         let session = self.shared.session().await?;
+        session.unless_broken(self.list_in(&session, after, max)).await
+    }
+
+    async fn redrive(&self, id: i64) -> PortResult<bool> {
+        let session = self.shared.session().await?;
+        session.unless_broken(self.redrive_in(&session, id)).await
+    }
+
+    async fn discard(&self, id: i64) -> PortResult<bool> {
+        let session = self.shared.session().await?;
+        session.unless_broken(self.discard_in(&session, id)).await
+    }
+}
+
+impl Amqp {
+    async fn list_in(
+        &self,
+        session: &Session,
+        after: Option<i64>,
+        max: usize,
+    ) -> PortResult<Vec<ParkedMessage>> {
         let channel = session.channel(&session.parked).await?;
         let (mut list, mut bytes, mut last) = (Vec::new(), 0, None);
         while list.len() < LOOK_LIMIT
@@ -91,8 +113,7 @@ impl Parked for Amqp {
         Ok(list)
     }
 
-    async fn redrive(&self, id: i64) -> PortResult<bool> {
-        let session = self.shared.session().await?;
+    async fn redrive_in(&self, session: &Session, id: i64) -> PortResult<bool> {
         let channel = session.channel(&session.parked).await?;
         let (found, before) = self.find(&channel, id).await?;
         let redriven = match &found {
@@ -113,8 +134,7 @@ impl Parked for Amqp {
         redriven
     }
 
-    async fn discard(&self, id: i64) -> PortResult<bool> {
-        let session = self.shared.session().await?;
+    async fn discard_in(&self, session: &Session, id: i64) -> PortResult<bool> {
         let channel = session.channel(&session.parked).await?;
         let (found, before) = self.find(&channel, id).await?;
         if let Some(delivery) = &found {
@@ -123,9 +143,7 @@ impl Parked for Amqp {
         give_back(&channel, before).await?;
         Ok(found.is_some())
     }
-}
 
-impl Amqp {
     /// Takes messages out until one has this id; also the tag of the last before it.
     async fn find(&self, channel: &Channel, id: i64) -> PortResult<(Option<Delivery>, Option<u64>)> {
         let mut before = None;

@@ -146,6 +146,19 @@ impl Session {
             .map_err(|_| PortError::transient("could not open a channel"))
     }
 
+    /// The answer to a question, or that the session ended meanwhile: on a broken connection some never end by themselves.
+    pub(crate) async fn unless_broken<T>(
+        &self,
+        answer: impl Future<Output = PortResult<T>>,
+    ) -> PortResult<T> {
+        tokio::select! {
+            answer = answer => answer,
+            why = self.until_broken() => {
+                Err(PortError::transient(format!("the connection to the broker ended: {why}")))
+            }
+        }
+    }
+
     /// Ends the session for an error on its connections.
     pub(crate) fn lost(&self, what: &str, error: &lapin::Error) -> PortError {
         self.fail(&format!("could not {what}: {error}"));

@@ -313,3 +313,28 @@ async fn an_input_with_our_headers_or_enormous_ones_stays_an_input() {
     }
     amqp.close().await;
 }
+
+#[tokio::test]
+async fn a_parked_message_too_large_for_its_frame_fails_the_list_and_nothing_else() {
+    let url = rabbitmq::vhost().await;
+    let amqp = start(&url);
+    becomes(&amqp, |status| *status == Status::Ready).await;
+    // No AMQP client can send such headers; the management API can.
+    let publish = format!(
+        r#"{{"properties":{{"headers":{{"mine":"{}"}}}},"routing_key":"{}","payload":"","payload_encoding":"string"}}"#,
+        "x".repeat(200_000),
+        topology::PARKED
+    );
+    let vhost = vhost_of(&url);
+    let management = rabbitmq::management_of_all();
+    let path = format!("/api/exchanges/{vhost}/amq.default/publish");
+    management.expect("POST", &path, &publish).await.expect("published");
+    let listed = tokio::time::timeout(PATIENCE, amqp.list(None, 10)).await.expect("an answer in time");
+    assert!(listed.expect_err("it cannot be read").is_transient());
+    let purge = format!("/api/queues/{vhost}/{}/contents", topology::PARKED);
+    management.expect("DELETE", &purge, "").await.expect("purged");
+    becomes(&amqp, |status| *status == Status::Ready).await;
+    let good = vec![outgoing(event("Entry.publish").id("good").message())];
+    Publish::<EventMessage>::publish(&amqp, good).await.expect("stored");
+    amqp.close().await;
+}
