@@ -14,6 +14,7 @@ use postrider_ports::queue::{Depth, Depths};
 
 use crate::driver::Amqp;
 use crate::line::Source;
+use crate::session::Session;
 use crate::topology;
 
 #[async_trait]
@@ -21,9 +22,10 @@ impl Depths for Amqp {
     async fn depth(&self, queue: Queue) -> PortResult<Depth> {
         let session = self.shared.session().await?;
         let channel = session.channel(&session.questions).await?;
-        let mut depth = Depth { ready: ready(&channel, topology::name(queue)).await?, ..Depth::default() };
+        let mut depth =
+            Depth { ready: ready(&session, &channel, topology::name(queue)).await?, ..Depth::default() };
         if queue == Queue::Deliver(Lane::Late) {
-            let levels = topology::DELAYS.map(|level| ready(&channel, level));
+            let levels = topology::DELAYS.map(|level| ready(&session, &channel, level));
             depth.delayed = try_join_all(levels).await?.into_iter().sum();
         }
         drop(channel);
@@ -37,9 +39,9 @@ impl Depths for Amqp {
     }
 }
 
-async fn ready(channel: &Channel, name: &str) -> PortResult<u64> {
+async fn ready(session: &Session, channel: &Channel, name: &str) -> PortResult<u64> {
     let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-    let declared = channel.queue_declare(name.into(), options, FieldTable::default()).await;
+    let declared = session.answered(channel.queue_declare(name.into(), options, FieldTable::default())).await;
     let queue = declared.map_err(|error| {
         PortError::transient(format!("could not ask for the depth of {name}")).because(error)
     })?;

@@ -22,6 +22,8 @@ use crate::session::Session;
 /// within 3 s of the broker's return, and a thousand processes do not come at once.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// How long connecting twice and declaring everything may take: 0.5 s on an idle broker, and far more on a busy one.
+const OPEN: Duration = Duration::from_secs(30);
 /// How long a caller waits for a session before it is told that there is none.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How often the lines are looked after.
@@ -172,7 +174,9 @@ impl Driver {
         let mut failures = 0;
         while !self.shared.is_closed() {
             let opened = tokio::select! {
-                opened = Session::open(&self.shared) => opened,
+                opened = tokio::time::timeout(OPEN, Session::open(&self.shared)) => opened.unwrap_or_else(|_| {
+                    Err(PortError::transient(format!("the broker did not answer within {} s", OPEN.as_secs())))
+                }),
                 () = self.shared.until_closed() => break,
             };
             let why = match opened {

@@ -127,11 +127,11 @@ impl Entry {
             return self.acknowledge(line).await;
         }
         let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
-        line.settled(self.acker.nack(options).await)
+        line.settled(self.acker.nack(options)).await
     }
 
     async fn acknowledge(&self, line: &Line) -> PortResult<()> {
-        line.settled(self.acker.ack(BasicAckOptions::default()).await)
+        line.settled(self.acker.ack(BasicAckOptions::default())).await
     }
 }
 

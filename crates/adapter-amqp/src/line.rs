@@ -290,8 +290,11 @@ impl Line {
     }
 
     /// What an acknowledgement came to.
-    pub(crate) fn settled(&self, result: Result<bool, lapin::Error>) -> PortResult<()> {
-        let why = match result {
+    pub(crate) async fn settled(
+        &self,
+        ending: impl Future<Output = Result<bool, lapin::Error>>,
+    ) -> PortResult<()> {
+        let why = match self.session()?.answered(ending).await {
             Ok(true) => return Ok(()),
             Ok(false) => "the channel is closed".to_owned(),
             Err(error) => error.to_string(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::{Stream, StreamExt};
 use lapin::options::BasicQosOptions;
-use lapin::{Channel, Connection, Event};
+use lapin::{Channel, Connection, ConnectionState, Event};
 use postrider_ports::error::{PortError, PortResult};
 use tokio::sync::watch;
 
@@ -85,6 +85,19 @@ impl Session {
         why.ok().and_then(|why| why.clone()).unwrap_or_default()
     }
 
+    /// What the library answers, for as long as the session lives: what is asked of a connection that is just ending may
+    /// never be answered (lapin 4.12 drops it without a word).
+    pub(crate) async fn answered<T>(
+        &self,
+        asking: impl Future<Output = Result<T, lapin::Error>>,
+    ) -> Result<T, lapin::Error> {
+        tokio::select! {
+            biased;
+            answer = asking => answer,
+            _ = self.until_broken() => Err(lapin::ErrorKind::InvalidConnectionState(ConnectionState::Closed).into()),
+        }
+    }
+
     /// Why the broker takes no publishes now.
     pub(crate) fn blocked(&self) -> Option<String> {
         self.blocked.borrow().clone()
@@ -116,7 +129,8 @@ impl Session {
             channel.basic_qos(source.prefetch(&shared.settings), BasicQosOptions::default()).await?;
             Ok::<_, lapin::Error>(channel)
         };
-        let channel = opened.await.map_err(|error| self.lost("open a channel for consuming", &error))?;
+        let opened = self.answered(opened).await;
+        let channel = opened.map_err(|error| self.lost("open a channel for consuming", &error))?;
         let line = Arc::new(Line::new(source, channel, self, shared));
         lines.push(Arc::clone(&line));
         Ok(line)
@@ -139,7 +153,7 @@ impl Session {
     ) -> PortResult<tokio::sync::MappedMutexGuard<'s, Channel>> {
         let mut slot = slot.lock().await;
         if !slot.as_ref().is_some_and(|channel| channel.status().connected()) {
-            let channel = self.consuming.create_channel().await;
+            let channel = self.answered(self.consuming.create_channel()).await;
             *slot = Some(channel.map_err(|error| self.lost("open a channel", &error))?);
         }
         tokio::sync::MutexGuard::try_map(slot, Option::as_mut)
