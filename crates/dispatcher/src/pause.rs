@@ -12,8 +12,8 @@ use postrider_runtime::health::Component;
 
 /// The first pause; each one that follows is twice as long.
 const SHORTEST: Duration = Duration::from_millis(100);
-/// No pause is longer, so that work goes on soon after the fault is mended.
-const LONGEST: Duration = Duration::from_secs(10);
+/// No pause is longer, so that work goes on within 3 s after the fault is mended, a new connection included.
+const LONGEST: Duration = Duration::from_secs(2);
 
 /// The pause of one worker.
 pub(crate) struct Pause {
