@@ -1,5 +1,5 @@
 //! What only many processes can show, each scaled by starting another: the distributed story with its losses, a changed
-//! webhook that every worker obeys, and what a delivery costs the servers. One after the other: these measure.
+//! webhook that every worker obeys, what a delivery costs the servers, and one trace through all. One after the other: these measure.
 #![expect(clippy::print_stdout, reason = "what was measured is part of the result")]
 
 #[path = "composition/distributed.rs"]
@@ -22,6 +22,8 @@ mod ledger;
 mod metrics;
 #[path = "scale/obedience.rs"]
 mod obedience;
+#[path = "scale/one_trace.rs"]
+mod one_trace;
 #[path = "scale/sockets.rs"]
 mod sockets;
 

@@ -36,7 +36,12 @@ impl System {
 
     /// Its processes.
     pub(crate) fn processes(&self) -> &[Process] {
-        &self.composition.processes
+        &self.composition().processes
+    }
+
+    /// What it is composed of.
+    pub(crate) fn composition(&self) -> &Composition {
+        &self.composition
     }
 
     /// The first admin's token.

@@ -29,7 +29,8 @@ pub(crate) struct Composition {
     settings: Vec<String>,
     token: String,
     ring: String,
-    servers: Servers,
+    /// The servers they work on.
+    pub(crate) servers: Servers,
     folder: tempfile::TempDir,
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::future::try_join_all;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
@@ -36,13 +37,15 @@ pub(crate) async fn publish_over_http(client: &Client, ingest: &str, token: &str
 /// A connection to the broker as a CMS has it.
 pub(crate) struct AmqpPublisher {
     url: String,
+    /// Told with each event, as W3C writes it.
+    pub(crate) traceparent: Option<String>,
     open: Option<(Connection, Channel)>,
 }
 
 impl AmqpPublisher {
     /// To the virtual host at this URL; it connects with the first event.
     pub(crate) fn new(url: &str) -> Self {
-        Self { url: url.to_owned(), open: None }
+        Self { url: url.to_owned(), traceparent: None, open: None }
     }
 
     /// Publishes events until the broker has confirmed each; how many times they were sent.
@@ -63,22 +66,28 @@ impl AmqpPublisher {
 
     async fn try_publish(&mut self, events: &[Value]) -> Result<(), Box<dyn std::error::Error>> {
         let channel = timeout(TIMEOUT, self.channel()).await??;
+        let mut headers = FieldTable::default();
+        if let Some(traceparent) = &self.traceparent {
+            let text = AMQPValue::LongString(LongString::from(traceparent.as_str()));
+            headers.insert("traceparent".into(), text);
+        }
+        let properties = BasicProperties::default()
+            .with_content_type("application/json".into())
+            .with_delivery_mode(2)
+            .with_headers(headers);
         let publishing = async {
             let mut confirms = Vec::new();
             for event in events {
                 let text = |name: &str| event[name].as_str().expect("an event").to_owned();
                 let key = format!("default.master.{}.{}", text("type"), text("action"));
                 let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-                let properties = BasicProperties::default()
-                    .with_content_type("application/json".into())
-                    .with_delivery_mode(2);
                 let body = json!(event).to_string();
                 let sent = channel.basic_publish(
                     "postrider.events".into(),
                     key.into(),
                     options,
                     body.as_bytes(),
-                    properties,
+                    properties.clone(),
                 );
                 confirms.push(sent.await?);
             }
