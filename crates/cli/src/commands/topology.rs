@@ -31,7 +31,9 @@ pub async fn run(topology: &Topology, context: &Context) -> anyhow::Result<Code>
         }
         Topology::Declare => {
             let warnings = topology::declare(&settings).await.map_err(|error| failed(&error))?;
-            warnings.iter().for_each(|warning| note(&format!("warning: {warning}")));
+            for warning in &warnings {
+                note(&format!("warning: {warning}"));
+            }
             if context.output.json {
                 line(&json!({ "declared": topology::objects().len(), "warnings": warnings }).to_string());
             } else {

@@ -74,7 +74,7 @@ impl Embedded {
         let health = Health::new(shutdown.clone());
         let stage =
             Stage { settings, health: &health, shutdown, clock: clock.clone(), random: random.clone() };
-        let parts = Parts::new(database, &clock, !first_start, outward);
+        let parts = Parts::new(&database, &clock, !first_start, outward);
         let (routes, new_token) = parts.spawn(&stage, &mut supervisor, wants_token).await?;
         let serving = serve(bound, routes.merge(health.router()).merge(metrics_router()), shutdown.clone());
         supervisor.spawn("http", async move {
@@ -82,7 +82,7 @@ impl Embedded {
             Ok::<_, PortError>(())
         });
         // From here on only the services hold the database.
-        drop(parts);
+        drop((parts, database));
         tokio::select! {
             () = health.until_ready() => {}
             () = shutdown.stopping() => anyhow::bail!("stopped before everything was ready: {:?}", health.not_ready()),
@@ -141,7 +141,7 @@ struct Parts {
 
 impl Parts {
     /// `cold`: an earlier process may have accepted ids that this one does not remember.
-    fn new(database: Arc<Database>, clock: &Arc<dyn Clock>, cold: bool, outward: Outward) -> Self {
+    fn new(database: &Arc<Database>, clock: &Arc<dyn Clock>, cold: bool, outward: Outward) -> Self {
         let memory = Memory {
             claims: Arc::new(MemoryClaims::new(clock.clone(), cold)),
             marks: Arc::new(MemoryMarks::new(clock.clone())),
@@ -150,7 +150,7 @@ impl Parts {
             breakers: Arc::new(MemoryBreakers::new(clock.clone())),
         };
         let (queues, store, log) =
-            (Queues::of(&database, None), Store::of(&database), Log::of(&database, Arc::new(Alone)));
+            (Queues::of(database, None), Store::of(database), Log::of(database, Arc::new(Alone)));
         Self { queues, store, log, memory, outward }
     }
 
