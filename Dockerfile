@@ -5,9 +5,11 @@
 FROM rust:1.95.0-bookworm AS build
 WORKDIR /src
 COPY . .
-# The binary leaves the cache mount within the same step. /data is made here because the next stage has no shell.
+# Cargo goes by times of files, and those of a fresh checkout may be older than what the cache holds: hence the touch. The
+# binary leaves the cache mount within the same step. /data is made here because the next stage has no shell.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
+    find crates tests -type f -exec touch {} + && \
     cargo build --release --locked --package postrider-cli && \
     install -D target/release/postrider /out/postrider && \
     mkdir -p /volumes/data
