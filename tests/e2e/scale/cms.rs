@@ -9,6 +9,7 @@ use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::process::PATIENCE;
@@ -39,13 +40,15 @@ pub(crate) struct AmqpPublisher {
     url: String,
     /// Told with each event, as W3C writes it.
     pub(crate) traceparent: Option<String>,
+    /// Whether there is a broker, as far as the story has a hand in it.
+    broker: watch::Receiver<bool>,
     open: Option<(Connection, Channel)>,
 }
 
 impl AmqpPublisher {
     /// To the virtual host at this URL; it connects with the first event.
-    pub(crate) fn new(url: &str) -> Self {
-        Self { url: url.to_owned(), traceparent: None, open: None }
+    pub(crate) fn new(url: &str, broker: watch::Receiver<bool>) -> Self {
+        Self { url: url.to_owned(), traceparent: None, broker, open: None }
     }
 
     /// Publishes events until the broker has confirmed each; how many times they were sent.
@@ -55,9 +58,8 @@ impl AmqpPublisher {
                 if self.try_publish(events).await.is_ok() {
                     return sent;
                 }
-                // Each try is a connection or a publish that the broker refused.
                 self.open = None;
-                tokio::task::yield_now().await;
+                self.broker.wait_for(|there| *there).await.expect("the story goes on");
             }
             unreachable!("it is sent until it is confirmed")
         };

@@ -8,6 +8,7 @@ use futures::future::{join, join_all, join4};
 use postrider_testkit::servers::rabbitmq::Broker;
 use reqwest::Client;
 use serde_json::Value;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::ALONE;
@@ -48,6 +49,8 @@ struct Story {
     seen: Arc<Seen>,
     webhooks: Vec<String>,
     amqp: String,
+    /// Whether the broker is there.
+    broker: watch::Sender<bool>,
     events: usize,
 }
 
@@ -76,7 +79,7 @@ impl Story {
             hook["retryPolicy"] = serde_json::json!({ "schedule": vec![1.1; 8] });
             webhooks.push(system.webhook(&hook).await);
         }
-        Self { system, target, seen, webhooks, amqp, events }
+        Self { system, target, seen, webhooks, amqp, broker: watch::Sender::new(true), events }
     }
 
     fn of(&self, service: &str) -> Vec<&Process> {
@@ -107,7 +110,7 @@ impl Story {
     }
 
     async fn over_amqp(&self, publisher: usize) -> usize {
-        let (mut cms, mut repeats) = (AmqpPublisher::new(&self.amqp), 0);
+        let (mut cms, mut repeats) = (AmqpPublisher::new(&self.amqp, self.broker.subscribe()), 0);
         for (number, batch) in self.quarter(publisher).enumerate() {
             self.keep_pace(number).await;
             repeats += cms.publish(&batch).await - 1;
@@ -184,29 +187,30 @@ struct Losses {
 impl Story {
     /// Kills one dispatcher, stops another, restarts the broker; each in the middle of the work.
     async fn lose(&self, broker: &mut Broker) -> Losses {
-        let all = deliveries(self.events);
         let dispatchers = self.of("dispatcher");
         let (victim, leaver, survivor) = (dispatchers[0], dispatchers[1], dispatchers[2]);
 
-        self.target.until(all / 8).await;
+        self.go_on().await;
         // It stands still first, so that what it has in hand can be counted.
         victim.signal("STOP");
         let killed = in_hand(broker, &[victim]).await[0];
         victim.signal("KILL");
         println!("SIGKILL after {} calls, {killed} messages in hand", self.target.count());
 
-        self.target.until(all / 4).await;
+        self.go_on().await;
         leaver.signal("TERM");
         println!("SIGTERM after {} calls", self.target.count());
 
-        self.target.until(all / 2).await;
+        self.go_on().await;
         leaver.draining().await;
         survivor.signal("STOP");
         let restarted = in_hand(broker, &[survivor]).await[0];
         let before = self.target.count();
+        self.broker.send_replace(false);
         broker.stop().await;
         survivor.signal("CONT");
         broker.start_again().await.expect("the broker starts");
+        self.broker.send_replace(true);
         let returned = Instant::now();
         println!("broker restarted after {before} calls, {restarted} messages in hand");
         let at = self.target.count();
@@ -219,6 +223,12 @@ impl Story {
             "after the broker's return: {FLOWING} calls after {calling:?}, every process can work after {working:?}"
         );
         Losses { killed, restarted }
+    }
+
+    /// Waits for an eighth of the calls more, but not into the last eighth.
+    async fn go_on(&self) {
+        let all = deliveries(self.events);
+        self.target.until((self.target.count() + all / 8).min(all - all / 8)).await;
     }
 
     async fn all_work(&self, victim: &Process, leaver: &Process, since: Instant) -> Duration {

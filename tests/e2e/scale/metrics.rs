@@ -3,7 +3,7 @@
 use crate::process::Process;
 
 /// What was spent so far.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Spent {
     /// Messages handed to the broker.
     pub(crate) published: f64,
@@ -16,20 +16,27 @@ pub(crate) struct Spent {
 }
 
 impl Spent {
-    /// By all of these processes.
-    pub(crate) async fn by(processes: &[Process]) -> Self {
-        let pages = futures::future::join_all(processes.iter().map(page)).await;
-        let sum = |name: &str| {
-            let counters: Vec<f64> = pages.iter().filter_map(|page| value(page, name)).collect();
-            assert!(!counters.is_empty(), "no process has {name}");
-            counters.iter().sum()
-        };
-        Self {
-            published: sum("postrider_broker_published_total"),
-            delivered: sum("postrider_broker_delivered_total"),
-            redis: sum("postrider_redis_round_trips_total"),
-            sql: sum("postrider_sql_statements_total"),
+    /// By each of these processes. A process has no counter of a server that it does not use.
+    pub(crate) async fn by_each(processes: &[&Process]) -> Vec<Self> {
+        let pages = futures::future::join_all(processes.iter().copied().map(page)).await;
+        for name in NAMES {
+            assert!(pages.iter().any(|page| value(page, name).is_some()), "no process has {name}");
         }
+        let read = |page: &String| {
+            let [published, delivered, redis, sql] = NAMES.map(|name| value(page, name).unwrap_or_default());
+            Self { published, delivered, redis, sql }
+        };
+        pages.iter().map(read).collect()
+    }
+
+    /// By all together.
+    pub(crate) fn sum(each: &[Self]) -> Self {
+        each.iter().fold(Self::default(), |sum, one| Self {
+            published: sum.published + one.published,
+            delivered: sum.delivered + one.delivered,
+            redis: sum.redis + one.redis,
+            sql: sum.sql + one.sql,
+        })
     }
 
     /// Since `before`, for each of so many deliveries.
@@ -43,6 +50,14 @@ impl Spent {
         }
     }
 }
+
+/// In the order of the fields of [`Spent`].
+const NAMES: [&str; 4] = [
+    "postrider_broker_published_total",
+    "postrider_broker_delivered_total",
+    "postrider_redis_round_trips_total",
+    "postrider_sql_statements_total",
+];
 
 async fn page(process: &Process) -> String {
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");

@@ -3,6 +3,7 @@
 use postrider_testkit::collector::{Collector, Seen, SeenSpan};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use tokio::sync::watch;
 
 use crate::ALONE;
 use crate::cms::AmqpPublisher;
@@ -111,7 +112,7 @@ async fn one_trace_leads_from_the_publisher_through_ingest_dispatcher_and_log_wr
     assert_eq!(answer.status(), StatusCode::ACCEPTED);
     story.tell(TRACE, SPAN, 2).await;
 
-    let mut cms = AmqpPublisher::new(&story.amqp);
+    let mut cms = AmqpPublisher::new(&story.amqp, watch::channel(true).1);
     cms.traceparent = Some(traceparent(AMQP_TRACE, AMQP_SPAN));
     cms.publish(&[event("over-amqp", "Entry.publish")]).await;
     story.tell(AMQP_TRACE, AMQP_SPAN, 4).await;
