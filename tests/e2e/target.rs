@@ -124,6 +124,17 @@ impl Target {
             .collect()
     }
 
+    /// Waits until so many different (path, event id) were called.
+    pub(crate) async fn until_known(&self, deliveries: usize) {
+        loop {
+            let calls = self.count();
+            if self.shared.ledger.lock().expect("sound").by_event.len() >= deliveries {
+                return;
+            }
+            self.until(calls + 1).await;
+        }
+    }
+
     /// How often each (path, event id) was called.
     pub(crate) fn by_event(&self) -> HashMap<(String, String), usize> {
         self.shared.ledger.lock().expect("sound").by_event.clone()
