@@ -43,6 +43,15 @@ impl Database {
         self.shared.statements.sent()
     }
 
+    /// Whether it answers.
+    pub async fn ping(&self) -> PortResult<()> {
+        sqlx::query("SELECT 1")
+            .execute(self.pool())
+            .await
+            .map(drop)
+            .map_err(fail("asking whether it is there"))
+    }
+
     /// Closes every connection once it is idle; from then on everything fails. The driver ends.
     pub async fn close(&self) {
         self.shared.pool.close().await;

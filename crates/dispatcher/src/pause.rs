@@ -39,17 +39,24 @@ impl Pause {
 
     /// Something failed that time may heal. Many failures of one moment make one pause.
     pub(crate) fn trouble(&self, what: &str) {
+        self.begins_trouble(what);
+    }
+
+    /// The same; `true` for the failure that began the pause.
+    pub(crate) fn begins_trouble(&self, what: &str) -> bool {
         let now = self.clock.now();
         let mut state = self.lock();
-        if now >= state.until {
+        let begins = now >= state.until;
+        if begins {
             state.length = (2 * state.length).clamp(SHORTEST, LONGEST);
             state.until = now.plus(state.length);
         }
         self.troubled.store(true, Ordering::Relaxed);
         self.component.not_ready(what);
+        begins
     }
 
-    /// Something succeeded. After a pause that no trouble followed for as long again, all is well.
+    /// Something succeeded, or nothing failed: with nothing to do there is no other sign. After a pause that no trouble followed for as long again, all is well.
     pub(crate) fn success(&self) {
         if !self.troubled.load(Ordering::Relaxed) {
             return;

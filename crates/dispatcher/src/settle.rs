@@ -65,8 +65,10 @@ pub(crate) async fn carry_out(worker: &Worker, ticket: Ticket, plan: Plan) {
     drop(holds);
     if let Err(error) = bundle.end(fate).await {
         // It will be handed out again, as redelivered, and find its evidence.
-        warn!(%error, delivery = %id, "a lease could not be ended");
-        worker.pause.trouble(&error.to_string());
+        // When a broker goes away thousands of leases do at once.
+        if worker.pause.begins_trouble(&error.to_string()) {
+            warn!(%error, delivery = %id, "a lease could not be ended, and perhaps others of this moment");
+        }
     }
 }
 

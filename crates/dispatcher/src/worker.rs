@@ -109,6 +109,7 @@ impl Worker {
 
     /// Compares the version of the subscriptions once.
     pub(crate) async fn refresh(&self) {
+        self.pause.success();
         match self.spaces.refresh().await {
             Ok(()) => self.index.ready(),
             Err(error) => {

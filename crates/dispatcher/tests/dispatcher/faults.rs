@@ -28,6 +28,21 @@ async fn queues_that_are_away_after_a_call_do_not_cost_a_second_call() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_trouble_an_idle_dispatcher_is_ready_again() {
+    let world = World::with([webhook("w").build()]);
+    let running = world.start();
+    world.taps.fail("lease.ack", 1);
+    world.publish(outgoing(deliver(&event("Entry.publish").carried(), &["w"]))).await;
+    idle().await;
+    assert!(world.health.not_ready().contains_key("dispatcher"), "{:?}", world.health.not_ready());
+    // The message comes once more and finds its evidence; then there is nothing to do.
+    world.pass(seconds(2)).await;
+    assert!(world.health.not_ready().is_empty(), "{:?}", world.health.not_ready());
+    running.stop().await;
+    world.assert_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_that_cannot_be_decided_now_is_given_back_with_growing_pauses() {
     let world = World::with([webhook("w").build()]);
     world.taps.fail("progresses", usize::MAX);

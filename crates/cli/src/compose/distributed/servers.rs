@@ -11,6 +11,7 @@ use postrider_adapter_redis::{
 use postrider_ports::clock::Clock;
 use postrider_ports::error::PortError;
 use postrider_runtime::health::Component;
+use postrider_runtime::shutdown::Shutdown;
 use postrider_runtime::supervisor::Supervisor;
 use tokio::sync::watch;
 use tracing::warn;
@@ -24,6 +25,9 @@ use crate::settings::Settings;
 
 /// Between two attempts to open the database: it answers or refuses at once, or has already taken 10 s.
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// How often an open database is asked whether it still answers.
+const ASK_EVERY: Duration = Duration::from_secs(2);
 
 /// What stands behind the ports here.
 pub(super) struct Servers {
@@ -60,6 +64,8 @@ impl Servers {
         cost::of_cache(&redis);
         cost::of_database(&database);
         supervisor.spawn("connections", close_after(loose, amqp.clone(), Some(database.clone())));
+        let asking = ask(database.clone(), stage.clock.clone(), component, stage.shutdown.clone());
+        supervisor.spawn("database's health", leash.hold(done(asking)));
 
         let clock = &stage.clock;
         let cached = Arc::new(RedisSubscriptions::new(redis.clone(), database.clone(), clock.clone()));
@@ -164,6 +170,21 @@ async fn database(
             Err(error) => return Err(cannot_open(&error)),
         }
         clock.sleep_until(clock.now().plus(AGAIN)).await;
+    }
+}
+
+/// Asks the database again and again whether it is there, until the process stops.
+async fn ask(database: Arc<Database>, clock: Arc<dyn Clock>, component: Component, stop: Shutdown) {
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.stopping() => return,
+            () = clock.sleep_until(clock.now().plus(ASK_EVERY)) => {}
+        }
+        match database.ping().await {
+            Ok(()) => component.ready(),
+            Err(error) => component.not_ready(error.to_string()),
+        }
     }
 }
 
