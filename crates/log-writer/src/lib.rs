@@ -26,7 +26,7 @@ pub use writer::{Stepped, Writer};
 /// What an operator can choose.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Messages taken at once; each carries up to 50 records, so a batch has at most 50 × this many rows.
+    /// Messages of one batch at most.
     pub max_messages: usize,
     /// How long a batch stays open after its first message, so that it costs little per record.
     pub linger: Duration,
@@ -50,8 +50,8 @@ pub struct Deps {
     pub health: Component,
 }
 
-/// At most 60 messages (of the 64 that a broker hands out) × 50 records = 3,000 rows; at 500 a batch closes, for past a few
-/// hundred a bigger one gains little and holds more memory.
+/// At most 60 messages (of the 64 that a broker hands out); at 500 records a batch closes, for past a few hundred a bigger
+/// one gains little and holds more memory. Ten full messages that come at once on top make 1,000 rows at most.
 ///
 /// A batch is six statements, and a delivery may cost a tenth of one (DESIGN §5), so a batch needs 60 deliveries: in 100 ms
 /// that is 600 a second for each log-writer. With less to do the statements cost nobody anything. The price is that a

@@ -15,6 +15,10 @@ use postrider_ports::queue::{Consume, Lease, Received};
 use crate::batch::Batch;
 use crate::telemetry::{self, Metrics};
 
+/// Messages taken out of the queue in one go. Ten full ones have 500 records, so that a flood of full ones makes batches
+/// that are enough and not six times as large.
+const AT_ONCE: usize = 10;
+
 /// Takes batches from one consumer.
 pub struct Writer {
     consumer: Box<dyn Consume<RecordsMessage>>,
@@ -58,7 +62,7 @@ impl Writer {
 
     /// Waits for messages. May be dropped while it waits; what it had claimed comes again.
     pub async fn receive(&mut self) -> PortResult<Vec<Received<RecordsMessage>>> {
-        self.consumer.receive(self.max_messages).await
+        self.consumer.receive(self.max_messages.min(AT_ONCE)).await
     }
 
     /// Adds to these messages what comes until `over`, or until there are `enough` records or as many messages as may be. A
@@ -75,7 +79,7 @@ impl Writer {
             let more = tokio::select! {
                 biased;
                 () = &mut over => return,
-                more = self.consumer.receive(self.max_messages - received.len()) => more,
+                more = self.consumer.receive((self.max_messages - received.len()).min(AT_ONCE)) => more,
             };
             let Ok(more) = more else { return };
             records += more.iter().map(|one| one.message.records.len()).sum::<usize>();
