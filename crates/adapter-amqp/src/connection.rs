@@ -8,6 +8,10 @@ use lapin::uri::AMQPUri;
 use lapin::{Connection, ConnectionProperties, ErrorKind};
 use postrider_ports::error::{PortError, PortResult};
 
+/// The longest frame, in bytes: the broker's own default, <https://www.rabbitmq.com/docs/configure>. Said before the broker
+/// says it, the client takes its buffers (32 frames for each direction) as zero pages, which cost no memory until they are
+/// used; told later, it grows them and writes all of it: 16 MiB in every process.
+const FRAME: u32 = 128 << 10;
 /// How long connecting may take.
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 /// How long a farewell may take.
@@ -39,7 +43,8 @@ impl fmt::Debug for Settings {
 
 /// Connects. `role` names the connection in the broker's lists.
 pub(crate) async fn connect(settings: &Settings, role: &str) -> PortResult<Connection> {
-    let uri = parse(&settings.url)?;
+    let mut uri = parse(&settings.url)?;
+    uri.query.frame_max.get_or_insert(FRAME);
     let place = place(&settings.url)?;
     let properties =
         ConnectionProperties::default().with_connection_name(LongString::from(format!("postrider {role}")));
