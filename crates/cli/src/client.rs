@@ -150,6 +150,11 @@ impl Client {
         format!("/spaces/{}/environments/{}{rest}", encode(&self.space), encode(&self.environment))
     }
 
+    /// The space that is asked about.
+    pub fn space(&self) -> &str {
+        &self.space
+    }
+
     /// Where the server is.
     pub fn base(&self) -> &str {
         &self.base
@@ -178,6 +183,16 @@ impl Client {
     /// Sends JSON.
     pub async fn post(&self, path: &str, json: &Value) -> anyhow::Result<Answer> {
         self.send(OperatorRequest::send(Method::Post, path, json.to_string())).await
+    }
+
+    /// Deletes what stands at a path.
+    pub async fn delete(&self, path: &str) -> anyhow::Result<Answer> {
+        self.send(OperatorRequest {
+            method: Method::Delete,
+            path: path.to_owned(),
+            ..OperatorRequest::default()
+        })
+        .await
     }
 
     /// Makes one request and judges the answer.

@@ -13,6 +13,7 @@ pub mod migrate;
 pub mod process;
 pub mod serve;
 pub mod sources;
+pub mod tokens;
 pub mod topology;
 mod webhook_flags;
 pub mod webhooks;

@@ -102,6 +102,9 @@ enum Command {
     /// See calls, and send them again
     #[command(subcommand)]
     Calls(commands::calls::Calls),
+    /// Manage access tokens
+    #[command(subcommand)]
+    Tokens(commands::tokens::Tokens),
     /// Check or print the configuration
     #[command(subcommand)]
     Config(commands::config::Config),
@@ -153,6 +156,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Code> {
         Command::Webhooks(webhooks) => commands::webhooks::run(webhooks, &context).await,
         Command::Sources(sources) => commands::sources::run(sources, &context).await,
         Command::Calls(calls) => commands::calls::run(calls, &context).await,
+        Command::Tokens(tokens) => commands::tokens::run(tokens, &context).await,
         Command::Migrate(migrate) => {
             let _telemetry = context.telemetry(None, None)?;
             commands::migrate::run(&migrate, &context).await

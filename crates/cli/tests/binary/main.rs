@@ -5,3 +5,4 @@ mod demo;
 mod distributed;
 mod process;
 mod start;
+mod tokens;
