@@ -104,21 +104,24 @@ async fn make_attempt(
             Gate::Shut(step) => return Ok(step),
             Gate::Again => continue,
         };
-        let event = match ticket.bundle.complete(worker.deps.bodies.as_ref()).await {
-            Ok(event) => event,
-            Err(error) if error.is_transient() => return Err(release(worker, &error)),
-            Err(error) => return Ok(ended(worker, ticket, DeliveryState::Parked, error.to_string())),
-        };
-        worker.metrics.stage(Stage::Wait).record(worker.now().since(begun));
-        let turn = Turn { ticket, attempt, known: &known, before };
         // In a box of its own: four times as many deliveries wait in the room as calls are made.
-        return Ok(match Box::pin(call::call(worker, &turn, &event)).await {
-            Ok(made) => {
-                conclude(worker, &known, permit, pass, &made).await;
-                Step::Called(Box::new(made.record), made.trace)
-            }
-            Err(reason) => ended(worker, ticket, DeliveryState::Skipped, reason),
-        });
+        return Box::pin(async {
+            let event = match ticket.bundle.complete(worker.deps.bodies.as_ref()).await {
+                Ok(event) => event,
+                Err(error) if error.is_transient() => return Err(release(worker, &error)),
+                Err(error) => return Ok(ended(worker, ticket, DeliveryState::Parked, error.to_string())),
+            };
+            worker.metrics.stage(Stage::Wait).record(worker.now().since(begun));
+            let turn = Turn { ticket, attempt, known: &known, before };
+            Ok(match call::call(worker, &turn, &event).await {
+                Ok(made) => {
+                    conclude(worker, &known, permit, pass, &made).await;
+                    Step::Called(Box::new(made.record), made.trace)
+                }
+                Err(reason) => ended(worker, ticket, DeliveryState::Skipped, reason),
+            })
+        })
+        .await;
     }
 }
 

@@ -81,7 +81,8 @@ async fn fate_of(worker: &Worker, ticket: &Ticket, plan: Plan) -> Fate {
             Err(fate) => return fate,
         },
     };
-    match settle(worker, ticket, settlement).await {
+    // In a box, as the call is: it is not needed while a delivery waits in the room.
+    match Box::pin(settle(worker, ticket, settlement)).await {
         Ok(()) => Fate::Settled,
         // What was not confirmed is not evidence: the message comes back as a suspect and tries again.
         Err(error) if error.is_transient() => Fate::Release,
