@@ -13,6 +13,7 @@
 //! | `/spaces/{s}/events/{id}…`, `/spaces/{s}/environments/{e}/events/{id}…` | `events.rs` |
 //! | `/spaces/{s}/sources…` | `sources.rs` |
 //! | `/tokens…` | `tokens.rs` |
+//! | `/parked…` | `parked.rs` |
 //!
 //! Lists: `skip` and `limit` with `total`, or `cursor` from `pages.next`. Durations are numbers of seconds or texts such
 //! as `"1m 30s"`. Answers carry `X-Contentful-Request-Id`, and errors repeat it as `requestId`.
@@ -32,6 +33,7 @@ mod events;
 mod fields;
 mod finish;
 mod links;
+mod parked;
 mod query;
 mod retry_json;
 mod sources;
@@ -62,6 +64,7 @@ pub fn router(control: Arc<Control>, shutdown: Shutdown) -> Router {
         .merge(events::routes())
         .merge(sources::routes())
         .merge(tokens::routes())
+        .merge(parked::routes())
         .fallback(finish::no_such_route)
         .method_not_allowed_fallback(finish::no_such_method)
         .layer(Extension(shutdown))

@@ -69,6 +69,17 @@ impl Params {
         Ok(Paging { skip, limit })
     }
 
+    /// `limit` of a list that has a `cursor` and nothing else.
+    pub(crate) fn only_cursor(&self, default: usize, most: usize) -> ApiResult<usize> {
+        let known = ["cursor", "limit"];
+        if let Some((unknown, _)) = self.0.iter().find(|(key, _)| !known.contains(&key.as_str())) {
+            let unknown: String = unknown.chars().take(64).collect();
+            let fix = format!("use {}", known.join(", "));
+            return Err(ApiError::bad_query(&unknown, "there is no such parameter", &fix));
+        }
+        Ok(self.number("limit")?.unwrap_or(default).clamp(1, most))
+    }
+
     fn instant(&self, name: &str) -> ApiResult<Option<Timestamp>> {
         let read = |text: &str| {
             Timestamp::parse(text).map_err(|error| {

@@ -10,6 +10,7 @@ pub mod healthcheck;
 pub mod keys;
 pub mod listen;
 pub mod migrate;
+pub mod parked;
 pub mod process;
 pub mod serve;
 pub mod sources;

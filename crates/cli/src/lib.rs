@@ -102,6 +102,9 @@ enum Command {
     /// See calls, and send them again
     #[command(subcommand)]
     Calls(commands::calls::Calls),
+    /// See messages that could not be processed, and put them back
+    #[command(subcommand)]
+    Parked(commands::parked::Parked),
     /// Manage access tokens
     #[command(subcommand)]
     Tokens(commands::tokens::Tokens),
@@ -156,6 +159,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Code> {
         Command::Webhooks(webhooks) => commands::webhooks::run(webhooks, &context).await,
         Command::Sources(sources) => commands::sources::run(sources, &context).await,
         Command::Calls(calls) => commands::calls::run(calls, &context).await,
+        Command::Parked(parked) => commands::parked::run(parked, &context).await,
         Command::Tokens(tokens) => commands::tokens::run(tokens, &context).await,
         Command::Migrate(migrate) => {
             let _telemetry = context.telemetry(None, None)?;

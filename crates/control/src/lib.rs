@@ -7,6 +7,7 @@
 //! - [`calls`], [`events`], [`resend`]: what became of events, and sending again.
 //! - [`sources`]: where the webhooks of CMSs come in.
 //! - [`trial`]: one call right now, to see whether a receiver understands.
+//! - [`parked`]: what could not be processed.
 //! - [`tokens`], [`spaces`]: who may ask, and about what.
 
 mod access;
@@ -19,6 +20,7 @@ mod http_target;
 mod known;
 mod names;
 mod pacing;
+pub mod parked;
 mod random_text;
 pub mod resend;
 mod signing;
@@ -38,7 +40,7 @@ use postrider_ports::access::{Spaces, Tokens};
 use postrider_ports::bodies::Bodies;
 use postrider_ports::clock::{Clock, Random};
 use postrider_ports::log::LogRead;
-use postrider_ports::queue::{Depths, Publish};
+use postrider_ports::queue::{Depths, Parked, Publish};
 use postrider_ports::registry::Registry;
 use postrider_ports::secrets::Secrets;
 use postrider_ports::sender::Sender;
@@ -50,7 +52,7 @@ pub use pacing::LONGEST_TIMEOUT;
 pub use postrider_ports::access::Space;
 pub use postrider_ports::error::{PortError, PortErrorKind};
 pub use postrider_ports::log::{Cursor, DeliveryRow, EXACT_TOTAL, EventRow, LogQuery, Page};
-pub use postrider_ports::queue::Depth;
+pub use postrider_ports::queue::{Depth, ParkedMessage};
 
 /// What an operator decides about management.
 #[derive(Debug, Clone)]
@@ -84,6 +86,8 @@ pub struct Deps {
     pub deliver: Arc<dyn Publish<DeliverMessage>>,
     /// How much is waiting.
     pub depths: Arc<dyn Depths>,
+    /// What could not be processed.
+    pub parked: Arc<dyn Parked>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.

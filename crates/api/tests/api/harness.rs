@@ -81,6 +81,7 @@ impl Instance {
             sender: sender.clone(),
             deliver: Arc::new(queue.clone()),
             depths: Arc::new(ThreeEvents),
+            parked: Arc::new(queue.clone()),
             clock: clock.clone(),
             random: Arc::new(SeededRandom::new(1)),
         };

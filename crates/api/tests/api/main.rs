@@ -4,6 +4,7 @@ mod calls;
 mod errors;
 mod events;
 mod harness;
+mod parked;
 mod secrets;
 mod sources;
 mod spaces;

@@ -12,7 +12,7 @@ use postrider_ports::leader::Leadership;
 use postrider_ports::limits::{Breakers, Rates};
 use postrider_ports::log::{Days, LogRead, LogWrite, Retention};
 use postrider_ports::progress::{Marks, Progresses};
-use postrider_ports::queue::{Consumers, Depths, Publish};
+use postrider_ports::queue::{Consumers, Depths, Parked, Publish};
 use postrider_ports::registry::{Disable, Registry};
 use postrider_ports::secrets::Secrets;
 use postrider_ports::sender::Sender;
@@ -30,6 +30,7 @@ pub(super) struct Queues {
     pub(super) records_out: Arc<dyn Publish<RecordsMessage>>,
     pub(super) records_in: Arc<dyn Consumers<RecordsMessage>>,
     pub(super) depths: Arc<dyn Depths>,
+    pub(super) parked: Arc<dyn Parked>,
     /// What CMSs publish to the broker; the embedded system has no broker.
     pub(super) inbox: Option<Arc<dyn Inboxes>>,
 }
@@ -85,7 +86,7 @@ impl Queues {
     where
         Q: Publish<EventMessage> + Publish<DeliverMessage> + Publish<RecordsMessage>,
         Q: Consumers<EventMessage> + Consumers<DeliverMessage> + Consumers<RecordsMessage>,
-        Q: Depths + 'static,
+        Q: Depths + Parked + 'static,
     {
         Self {
             events_out: queues.clone(),
@@ -95,6 +96,7 @@ impl Queues {
             records_out: queues.clone(),
             records_in: queues.clone(),
             depths: queues.clone(),
+            parked: queues.clone(),
             inbox,
         }
     }

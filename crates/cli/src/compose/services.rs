@@ -50,6 +50,7 @@ impl Stage<'_> {
             sender: outward.sender.clone(),
             deliver: queues.deliver_out.clone(),
             depths: queues.depths.clone(),
+            parked: queues.parked.clone(),
             clock: self.clock.clone(),
             random: self.random.clone(),
         };

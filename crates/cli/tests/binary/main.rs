@@ -3,6 +3,7 @@
 mod client;
 mod demo;
 mod distributed;
+mod parked;
 mod process;
 mod start;
 mod tokens;
