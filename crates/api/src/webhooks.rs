@@ -19,6 +19,8 @@ use crate::fields::{Faults, Fields};
 use crate::query::Params;
 use crate::{call_json, links, webhook_json};
 
+mod order;
+
 /// Webhooks in one answer unless asked otherwise (Contentful's default), and at most.
 const LISTED: (usize, usize) = (100, 1_000);
 
@@ -41,8 +43,9 @@ async fn list(
     params: Params,
 ) -> ApiResult<Answer> {
     let paging = params.paging(LISTED.0, LISTED.1)?;
-    let (webhooks, total) =
-        control.webhooks(&actor, &links::space(&space)?, paging.skip, paging.limit).await?;
+    let order = order::read(&params)?;
+    let page = (paging.skip, paging.limit);
+    let (webhooks, total) = control.webhooks(&actor, &links::space(&space)?, &order, page).await?;
     let items = webhooks.iter().map(webhook_json::write).collect();
     Answer::ok(&array(items, total, paging.skip, paging.limit))
 }

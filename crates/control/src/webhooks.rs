@@ -15,6 +15,10 @@ use crate::error::{ControlError, ControlResult, FieldFault};
 use crate::signing::{DEFAULT_OVERLAP, LONGEST_OVERLAP, check_secret};
 use crate::{Control, random_text};
 
+pub mod order;
+
+use order::SortKey;
+
 /// The dialect of a webhook that names none.
 pub const DEFAULT_DIALECT: &str = postrider_dialects::native::NAME;
 /// How often a change is tried again when somebody else was faster and no version was expected.
@@ -113,16 +117,24 @@ impl Control {
         self.existing(space, id).await
     }
 
-    /// The webhooks of a space, newest first, and how many there are. Needs `webhooks:list`.
+    /// The webhooks of a space, in this order or else newest first, and how many there are. Needs `webhooks:list`.
+    ///
+    /// To order them all of them are read, of which there are at most [`Settings::webhooks_per_space`](crate::Settings).
     pub async fn webhooks(
         &self,
         actor: &Actor,
         space: &SpaceId,
-        skip: usize,
-        limit: usize,
+        order: &[SortKey],
+        (skip, limit): (usize, usize),
     ) -> ControlResult<(Vec<Webhook>, usize)> {
         self.enter(actor, space, Permission::WebhooksList).await?;
-        Ok(self.deps.registry.list(space, skip, limit).await?)
+        if order.is_empty() {
+            return Ok(self.deps.registry.list(space, skip, limit).await?);
+        }
+        // What an earlier, higher limit let in is there too, hence no limit here.
+        let (mut webhooks, total) = self.deps.registry.list(space, 0, usize::MAX).await?;
+        order::sort(&mut webhooks, order);
+        Ok((webhooks.into_iter().skip(skip).take(limit).collect(), total))
     }
 
     /// Deletes a webhook; what is pending for it becomes cancelled. Needs `webhooks:delete`.

@@ -134,6 +134,47 @@ async fn the_list_is_newest_first_and_pages() {
 }
 
 #[tokio::test]
+async fn a_list_comes_in_the_order_asked_for_across_its_pages() {
+    let instance = Instance::start().await;
+    // Made a second apart, so that the last is the newest.
+    for (id, name, url) in
+        [("b", "2", "https://z.example"), ("c", "1", "https://y.example"), ("a", "1", "https://x.example")]
+    {
+        let body = json!({"name": name, "url": url, "topics": ["*.*"]});
+        assert_eq!(instance.put(&one(id), &body).await.status, 200);
+        instance.clock.advance(std::time::Duration::from_secs(1));
+    }
+    let body = json!({"name": "2", "url": "https://z.example", "topics": ["*.*"]});
+    instance.put(&one("b"), &body).await;
+    let ids = async |query: &str| {
+        let listed = instance.get(&format!("{DEFINITIONS}?{query}")).await.body;
+        assert_eq!(listed["total"], 3, "{listed}");
+        let items = listed["items"].as_array().expect("a list").iter();
+        items.map(|item| item["sys"]["id"].as_str().expect("an id").to_owned()).collect::<String>()
+    };
+    for (query, wanted) in [
+        ("order=sys.id", "abc"),
+        ("order=-sys.id", "cba"),
+        ("order=sys.createdAt", "bca"),
+        ("order=-sys.updatedAt", "bac"),
+        ("order=url", "acb"),
+        ("order=name,-sys.id", "cab"),
+        // What is equal stays newest first.
+        ("order=name", "acb"),
+        ("order=sys.id&skip=1&limit=1", "b"),
+        ("order=sys.id&skip=3", ""),
+        ("order=", "acb"),
+    ] {
+        assert_eq!(ids(query).await, wanted, "{query}");
+    }
+    for bad in ["sys.version", "name,", "-", "--name", "name,name,name,name,name,name"] {
+        let refused = instance.get(&format!("{DEFINITIONS}?order={bad}")).await;
+        refused.is_error(400, "InvalidQuery");
+        assert!(refused.text.contains("sys.updatedAt"), "{}", refused.text);
+    }
+}
+
+#[tokio::test]
 async fn a_change_replaces_everything_and_an_old_version_is_refused() {
     let instance = Instance::start().await;
     instance.webhook("w").await;
