@@ -8,6 +8,7 @@ mod composition;
 mod isolation;
 mod kill;
 mod main_job;
+mod official_client;
 mod process;
 mod retries;
 mod sources;

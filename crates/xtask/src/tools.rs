@@ -15,7 +15,7 @@ pub(crate) struct Tool {
 }
 
 /// All of them. A test that needs another program adds it here, so that a fresh machine gets it.
-pub(crate) const TOOLS: [Tool; 8] = [
+pub(crate) const TOOLS: [Tool; 11] = [
     // SQLite and aws-lc are C.
     Tool { command: "cc", package: "build-essential" },
     // The private servers, see crates/testkit/src/servers.rs.
@@ -27,6 +27,10 @@ pub(crate) const TOOLS: [Tool; 8] = [
     Tool { command: "docker-compose", package: "docker-compose" },
     Tool { command: "python3", package: "python3" },
     Tool { command: "pip3", package: "python3-pip" },
+    // Contentful's own client, see tests/e2e/official_client.rs.
+    Tool { command: "node", package: "nodejs" },
+    Tool { command: "npm", package: "npm" },
+    Tool { command: "curl", package: "curl" },
 ];
 
 /// The Python packages that check manifests, pinned.
