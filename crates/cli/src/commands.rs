@@ -16,5 +16,7 @@ pub mod serve;
 pub mod sources;
 pub mod tokens;
 pub mod topology;
+mod webhook_apply;
+mod webhook_file;
 mod webhook_flags;
 pub mod webhooks;

@@ -111,7 +111,11 @@ fn set(fields: &mut Map<String, Value>, name: &str, value: Option<Value>) {
     }
 }
 
-fn read(file: &std::path::Path) -> anyhow::Result<Value> {
+/// A file of JSON; `-` is standard input.
+///
+/// # Errors
+/// When it cannot be read, or is no JSON.
+pub(super) fn read(file: &std::path::Path) -> anyhow::Result<Value> {
     let (name, text) = if file.as_os_str() == "-" {
         let mut text = String::new();
         ("standard input".to_owned(), std::io::stdin().read_to_string(&mut text).map(|_| text))

@@ -1,4 +1,4 @@
-//! `postrider webhooks list|create|update|delete|test`.
+//! `postrider webhooks list|create|update|delete|test|export|apply`.
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -6,12 +6,14 @@ use postrider_adapter_http::operator::OperatorRequest;
 use postrider_domain::webhook::Method;
 use serde_json::{Value, json};
 
+use super::webhook_apply::{self, Apply};
+use super::webhook_file::Kept;
 use super::webhook_flags::Definition;
 use crate::Context;
 use crate::client::{Answer, Client, Server, encode};
 use crate::exit::Code;
 use crate::indent::indented;
-use crate::output::{Output, note, table, text};
+use crate::output::{Output, line, note, pretty, table, text};
 
 /// Webhooks in one page of the list.
 const PAGE: usize = 100;
@@ -29,6 +31,10 @@ pub enum Webhooks {
     Delete(One),
     /// Call a webhook once, now, with a made-up event, and show what it answered (exit code 1 unless 2xx)
     Test(One),
+    /// Write all webhooks of the space as one JSON file, without secrets
+    Export(List),
+    /// Make the webhooks of the space what a file says, after showing what that changes
+    Apply(Apply),
 }
 
 /// The flags of `webhooks list`.
@@ -103,6 +109,8 @@ pub async fn run(webhooks: Webhooks, context: &Context) -> anyhow::Result<Code> 
                 .await?;
             output.print(&json!({ "deleted": one.id }), |_| format!("deleted {}", one.id));
         }
+        Webhooks::Export(list) => line(&exported(&all(&list.server.client(context)?).await?)),
+        Webhooks::Apply(apply) => return webhook_apply::run(&apply, context).await,
         Webhooks::Test(one) => {
             let client = one.server.client(context)?;
             let answer = client.post(&format!("{}/test", webhook_path(&client, &one.id)), &json!({})).await;
@@ -115,8 +123,15 @@ pub async fn run(webhooks: Webhooks, context: &Context) -> anyhow::Result<Code> 
     Ok(Code::Ok)
 }
 
+/// By id, so that two exports can be compared.
+fn exported(webhooks: &[Value]) -> String {
+    let mut kept: Vec<Kept> = webhooks.iter().map(Kept::of_server).collect();
+    kept.sort_by(|one, other| one.id.cmp(&other.id));
+    pretty(&json!({ "webhooks": kept.iter().map(Kept::written).collect::<Vec<_>>() }))
+}
+
 /// Every webhook of the space.
-async fn all(client: &Client) -> anyhow::Result<Vec<Value>> {
+pub(super) async fn all(client: &Client) -> anyhow::Result<Vec<Value>> {
     let mut all = Vec::new();
     loop {
         let path = client.in_space(&format!("/webhook_definitions?limit={PAGE}&skip={}", all.len()));
@@ -130,7 +145,7 @@ async fn all(client: &Client) -> anyhow::Result<Vec<Value>> {
     }
 }
 
-fn webhook_path(client: &Client, id: &str) -> String {
+pub(super) fn webhook_path(client: &Client, id: &str) -> String {
     client.in_space(&format!("/webhook_definitions/{}", encode(id)))
 }
 

@@ -7,3 +7,4 @@ mod parked;
 mod process;
 mod start;
 mod tokens;
+mod webhook_files;
