@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 pub mod calls;
+mod calls_export;
 pub mod config;
 pub mod demo;
 pub mod doctor;

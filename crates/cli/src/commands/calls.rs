@@ -1,8 +1,9 @@
-//! `postrider calls list|show|tail|resend`.
+//! `postrider calls list|show|tail|resend|export`.
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::calls_export::{self, Export};
 use crate::Context;
 use crate::client::{Client, Server, encode};
 use crate::exit::Code;
@@ -23,6 +24,8 @@ pub enum Calls {
     Tail(Tail),
     /// Send the event of a call to its webhook again
     Resend(One),
+    /// Write all calls, one JSON object per line, newest first
+    Export(Export),
 }
 
 /// Which calls.
@@ -97,6 +100,7 @@ pub async fn run(calls: Calls, context: &Context) -> anyhow::Result<Code> {
             context.output.answer(&answer, |_| format!("the event of call {} is on its way again", one.id));
         }
         Calls::Tail(tail) => self::tail(&tail, context).await?,
+        Calls::Export(export) => return calls_export::run(&export, context).await,
     }
     Ok(Code::Ok)
 }
@@ -136,7 +140,7 @@ async fn tail(tail: &Tail, context: &Context) -> anyhow::Result<()> {
 }
 
 impl Which {
-    fn query(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn query(&self) -> Vec<(&'static str, String)> {
         let given = [("webhook", &self.webhook), ("event", &self.event), ("state", &self.state)];
         given.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
     }
@@ -146,7 +150,7 @@ fn call_path(client: &Client, id: &str) -> String {
     client.in_space(&format!("/calls/{}", encode(id)))
 }
 
-fn written(query: &[(&str, String)]) -> String {
+pub(super) fn written(query: &[(&str, String)]) -> String {
     let parts: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
     if parts.is_empty() { String::new() } else { format!("?{}", parts.join("&")) }
 }

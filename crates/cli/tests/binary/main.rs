@@ -1,5 +1,6 @@
 //! The built binary, run as a user runs it.
 
+mod calls_export;
 mod client;
 mod demo;
 mod distributed;
