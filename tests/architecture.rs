@@ -75,7 +75,7 @@ const PLACES: [Place; 16] = [
         why: "random values come through the port `Random`; cli holds the one source",
     },
     Place {
-        crates: &["config", "clap", "humantime", "indicatif", "comfy-table", "strsim"],
+        crates: &["config", "clap", "clap_complete", "humantime", "indicatif", "comfy-table", "strsim"],
         rule: Where::OnlyIn(&["cli", "xtask"]),
         why: "only the binary knows files, environment and terminal",
     },

@@ -2,6 +2,7 @@
 
 pub mod calls;
 mod calls_export;
+pub mod completions;
 pub mod config;
 pub mod demo;
 pub mod doctor;

@@ -108,6 +108,8 @@ enum Command {
     /// Manage access tokens
     #[command(subcommand)]
     Tokens(commands::tokens::Tokens),
+    /// Print what a shell needs to complete this command line
+    Completions(commands::completions::Completions),
     /// Check or print the configuration
     #[command(subcommand)]
     Config(commands::config::Config),
@@ -135,6 +137,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<Code> {
     // It must speak of a faulty configuration itself.
     if let Command::Config(config) = command {
         return commands::config::run(&config, places, output);
+    }
+    // It needs no configuration, be that faulty or not.
+    if let Command::Completions(completions) = &command {
+        return Ok(commands::completions::run(completions, output));
     }
     let (settings, layers) = settings::load(&places)?;
     let context = Context { settings, layers, output };
@@ -170,6 +176,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Code> {
         Command::Healthcheck(check) => commands::healthcheck::run(&check, &context).await,
         Command::Keys(keys) => commands::keys::run(&keys, output),
         Command::Config(_)
+        | Command::Completions(_)
         | Command::Ingest(_)
         | Command::Dispatcher(_)
         | Command::LogWriter(_)

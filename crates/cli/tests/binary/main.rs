@@ -2,6 +2,7 @@
 
 mod calls_export;
 mod client;
+mod completions;
 mod demo;
 mod distributed;
 mod parked;
