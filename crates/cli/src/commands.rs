@@ -11,6 +11,7 @@ pub mod events;
 pub mod healthcheck;
 pub mod keys;
 pub mod listen;
+mod listen_forward;
 pub mod migrate;
 pub mod parked;
 pub mod process;

@@ -159,7 +159,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Code> {
         }
         Command::Listen(listen) => {
             let _telemetry = context.telemetry(Some("warn"), None)?;
-            commands::listen::run(listen, output.json).await
+            commands::listen::run(listen, &context).await
         }
         Command::Events(events) => commands::events::run(events, &context).await,
         Command::Webhooks(webhooks) => commands::webhooks::run(webhooks, &context).await,

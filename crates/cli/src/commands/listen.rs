@@ -15,6 +15,8 @@ use postrider_runtime::signals::Signals;
 use postrider_runtime::supervisor::Supervisor;
 use serde_json::{Map, Value, json};
 
+use super::listen_forward::{Forwarding, Session};
+use crate::Context;
 use crate::compose::clock::SystemClock;
 use crate::exit::{Code, Failure};
 use crate::indent::indented;
@@ -28,7 +30,9 @@ const GRACE: Duration = Duration::from_secs(2);
 /// The flags of `listen`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  postrider listen --bind 127.0.0.1:9000 --secret whsec_…\n\
-    Then point a webhook at http://127.0.0.1:9000/ and publish an event.")]
+    Then point a webhook at http://127.0.0.1:9000/ and publish an event.\n\n  \
+    postrider listen --forward-to http://127.0.0.1:3000/hooks --topic Entry.publish\n    \
+    The webhook is made and removed by this command; a call gets the answer of the receiver that it is passed on to.")]
 pub struct Listen {
     /// Where to listen; port 0 takes any free port
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
@@ -48,34 +52,34 @@ pub struct Listen {
     /// Stop after so many calls
     #[arg(long, value_name = "COUNT")]
     calls: Option<u64>,
+    #[command(flatten)]
+    forwarding: Forwarding,
 }
 
 struct Printer {
     options: Listen,
     json: bool,
+    session: Option<Arc<Session>>,
     left: std::sync::atomic::AtomicU64,
     shutdown: Shutdown,
 }
 
 /// Runs until Ctrl-C, or until the asked number of calls came.
-pub async fn run(options: Listen, json: bool) -> anyhow::Result<Code> {
+pub async fn run(mut options: Listen, context: &Context) -> anyhow::Result<Code> {
     let bound = bind(options.bind, "--bind")
         .await
         .map_err(|error| Failure::new(Code::CannotStart, error.to_string()))?;
     let addr = bound.addr();
-    if json {
-        line(&json!({ "listening": format!("http://{addr}/") }).to_string());
-    } else {
-        line(&format!("Listening on http://{addr}/ and answering {}. Ctrl-C stops.", options.status));
-        if options.secret.is_empty() {
-            note("Signatures are shown but not checked: give the webhook's secret with --secret.");
-        }
-    }
+    // Before the webhook is made: a signal from then on must remove it.
+    let signals = Signals::register()?;
+    let session = options.forwarding.begin(addr, context).await?.map(Arc::new);
+    options.secret.extend(session.as_ref().map(|session| session.secret.clone()));
+    let json = context.output.json;
+    greet(&options, addr, session.as_deref(), json);
     let shutdown = Shutdown::new();
     let left = std::sync::atomic::AtomicU64::new(options.calls.unwrap_or(u64::MAX));
-    let printer = Printer { options, json, left, shutdown: shutdown.clone() };
+    let printer = Printer { options, json, session: session.clone(), left, shutdown: shutdown.clone() };
     let routes = router(Arc::new(printer), Arc::new(SystemClock::new()));
-    let signals = Signals::register()?;
     let mut supervisor = Supervisor::new(shutdown.clone());
     let serving = serve(bound, routes, shutdown.clone());
     supervisor.spawn("receiver", async move {
@@ -83,19 +87,56 @@ pub async fn run(options: Listen, json: bool) -> anyhow::Result<Code> {
         Ok::<_, std::io::Error>(())
     });
     let exit = signals.during(&shutdown, supervisor.run_until_stopped(GRACE)).await;
+    if let Some(session) = session {
+        session.end().await?;
+    }
     Ok(Code::from(&exit))
+}
+
+/// What it does, and where.
+fn greet(options: &Listen, addr: SocketAddr, session: Option<&Session>, json: bool) {
+    if json {
+        let mut said = json!({ "listening": format!("http://{addr}/") });
+        if let Some(session) = session {
+            said["webhook"] = json!(session.webhook());
+        }
+        return line(&said.to_string());
+    }
+    if let Some(session) = session {
+        let webhook = session.webhook();
+        return line(&format!(
+            "Listening on http://{addr}/ as webhook {webhook}. Ctrl-C stops and removes it."
+        ));
+    }
+    line(&format!("Listening on http://{addr}/ and answering {}. Ctrl-C stops.", options.status));
+    if options.secret.is_empty() {
+        note("Signatures are shown but not checked: give the webhook's secret with --secret.");
+    }
 }
 
 #[async_trait]
 impl Answer for Printer {
     async fn answer(&self, call: Call) -> StatusCode {
         let verdict = self.judge(&call);
-        line(&if self.json { as_json(&call, &verdict).to_string() } else { as_text(&call, &verdict) });
+        let mut written =
+            if self.json { as_json(&call, &verdict).to_string() } else { as_text(&call, &verdict) };
+        let mut status = StatusCode::from_u16(self.options.status).unwrap_or(StatusCode::OK);
+        if let Some(session) = &self.session {
+            status = session.pass_on(&call).await;
+            written = if self.json {
+                let mut value = as_json(&call, &verdict);
+                value["answered"] = json!(status.as_u16());
+                value.to_string()
+            } else {
+                format!("{written}\n   answered {}\n", status.as_u16())
+            };
+        }
+        line(&written);
         tokio::time::sleep(self.options.delay).await;
         if self.left.fetch_sub(1, std::sync::atomic::Ordering::Relaxed) <= 1 {
             self.shutdown.begin();
         }
-        StatusCode::from_u16(self.options.status).unwrap_or(StatusCode::OK)
+        status
     }
 }
 

@@ -5,6 +5,7 @@ mod client;
 mod completions;
 mod demo;
 mod distributed;
+mod forwarding;
 mod parked;
 mod process;
 mod start;
