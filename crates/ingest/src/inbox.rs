@@ -34,8 +34,8 @@ use worker::{Done, Worker};
 const JOBS: usize = 4;
 /// The first pause when something is away; each that follows is twice as long.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-/// No pause is longer, so that work goes on soon after the fault is mended.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// No pause is longer, so that work goes on within 3 s after the fault is mended, a new connection included.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// The door, as a part of the service.
 const PART: &str = "inbox";
 

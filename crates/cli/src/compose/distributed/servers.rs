@@ -69,21 +69,15 @@ impl Servers {
 
         let clock = &stage.clock;
         let cached = Arc::new(RedisSubscriptions::new(redis.clone(), database.clone(), clock.clone()));
-        let (listener, stop) = (cached.clone(), stage.shutdown.clone());
-        supervisor.spawn(
-            "hints",
-            leash.hold(async move {
-                tokio::select! {
-                    () = stop.stopping() => {}
-                    () = listener.listen() => {}
-                }
-                Ok::<_, PortError>(())
-            }),
-        );
+        if role == Role::Dispatcher {
+            supervisor.spawn("hints", leash.hold(done(listen(cached.clone(), stage.shutdown.clone()))));
+        }
         let announced = Arc::new(Announced::new(database.clone(), cached.clone()));
         let claims = Arc::new(RedisClaims::new(redis.clone(), clock.clone()));
         // The memory of a new deployment was begun by `migrate`. If it cannot be begun now, the first claim does it.
-        if let Err(error) = claims.begin(false).await {
+        if role == Role::Ingest
+            && let Err(error) = claims.begin(false).await
+        {
             warn!(%error, "the memory of event ids begins later");
         }
         let memory = Memory {
@@ -170,6 +164,14 @@ async fn database(
             Err(error) => return Err(cannot_open(&error)),
         }
         clock.sleep_until(clock.now().plus(AGAIN)).await;
+    }
+}
+
+/// Listens for hints at changed webhooks, which lets dispatchers obey at once instead of at their next look.
+async fn listen(cached: Arc<RedisSubscriptions>, stop: Shutdown) {
+    tokio::select! {
+        () = stop.stopping() => {}
+        () = cached.listen() => {}
     }
 }
 
