@@ -49,7 +49,7 @@ impl Database {
             .execute(self.pool())
             .await
             .map(drop)
-            .map_err(fail("asking whether it is there"))
+            .map_err(fail("ask whether it is there"))
     }
 
     /// Closes every connection once it is idle; from then on everything fails. The driver ends.
