@@ -16,6 +16,8 @@ mod cms;
 mod costs;
 #[path = "scale/distributed_story.rs"]
 mod distributed_story;
+#[path = "scale/first_token.rs"]
+mod first_token;
 #[path = "scale/ledger.rs"]
 mod ledger;
 #[path = "scale/metrics.rs"]

@@ -45,11 +45,7 @@ impl Database {
 
     /// Whether it answers.
     pub async fn ping(&self) -> PortResult<()> {
-        sqlx::query("SELECT 1")
-            .execute(self.pool())
-            .await
-            .map(drop)
-            .map_err(fail("ask whether it is there"))
+        sqlx::query("SELECT 1").execute(self.pool()).await.map(drop).map_err(fail("ask whether it is there"))
     }
 
     /// Closes every connection once it is idle; from then on everything fails. The driver ends.

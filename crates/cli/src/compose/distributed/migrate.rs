@@ -48,7 +48,7 @@ pub async fn migrate(settings: &Settings, wants_token: bool, wait: Duration) -> 
     let secrets: Arc<dyn Secrets> = Arc::new(shared_ring(settings, random.clone())?);
     let patience = Patience { clock: clock.clone(), until: clock.monotonic() + wait };
 
-    let warnings =
+    let mut warnings =
         patience.with("the broker", async || topology::declare(&broker_settings(settings)).await).await?;
     let address = database_settings(settings)?;
     let (database, driver) = loop {
@@ -60,6 +60,9 @@ pub async fn migrate(settings: &Settings, wants_token: bool, wait: Duration) -> 
     };
     // Nobody waits for hints here.
     drop(driver);
+    // Before the token is made: it is shown once, and only by a run that comes to its end.
+    let redis = cache(settings)?;
+    patience.with("the cache", async || redis.ping().await).await?;
     let database = Arc::new(database);
     let shutdown = Shutdown::new();
     let health = Health::new(shutdown.clone());
@@ -81,8 +84,9 @@ pub async fn migrate(settings: &Settings, wants_token: bool, wait: Duration) -> 
     );
     let made = first_token(&control, wants_token).await.map_err(|error| cannot(&error.to_string()))?;
     let is_new = matches!(made, FirstToken::First(_));
-    let claims = RedisClaims::new(cache(settings)?, clock);
-    patience.with("the cache", async || claims.begin(is_new).await).await?;
+    if let Err(error) = RedisClaims::new(redis, clock).begin(is_new).await {
+        warnings.push(format!("{error}; for a day events with ids are looked up before they are delivered"));
+    }
     database.close().await;
     Ok(Migrated { schema: SCHEMA, token: made.text(), warnings })
 }
