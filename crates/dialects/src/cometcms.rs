@@ -22,7 +22,7 @@ use crate::fields::{Faults, Fields, LONGEST_TEXT, json, value};
 use crate::hash::hmac_sha256;
 use crate::read_error::{ReadError, ReadErrors};
 use crate::received::{Proof, Received};
-use crate::request::{RenderError, Rendered, assemble, target};
+use crate::request::{RenderError, Rendered, Said, assemble};
 use crate::topics;
 
 /// The name webhooks and sources choose it by.
@@ -48,13 +48,18 @@ impl Dialect for CometCms {
     }
 
     fn write(&self, occasion: &Occasion<'_>) -> Result<Rendered, RenderError> {
-        let body = Bytes::from(write_event(occasion.event)?);
-        let mut headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
-        if let Some(secret) = occasion.secrets.signing.first() {
-            let signed = if target(occasion).method.carries_body() { body.as_ref() } else { b"" };
-            headers.push((SIGNATURE.to_owned(), signature(secret, signed)));
-        }
-        assemble(occasion, headers, body)
+        let said = Said {
+            topic: name_of(&occasion.event.head)
+                .map_or_else(|_| occasion.event.head.topic(), |(name, _)| name.to_owned()),
+            headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],
+            payload: Bytes::from(write_event(occasion.event)?),
+        };
+        assemble(occasion, said, |rendered| {
+            let newest = occasion.secrets.signing.first();
+            let signed =
+                newest.map(|secret| (SIGNATURE.to_owned(), signature(secret, rendered.signed_body())));
+            Ok(signed.into_iter().collect())
+        })
     }
 
     fn needs_secret(&self) -> bool {

@@ -22,7 +22,7 @@ use crate::envelope::write_head;
 use crate::fields::{Faults, Fields, LONGEST_TEXT, LONGEST_URL, json};
 use crate::read_error::{ReadError, ReadErrors};
 use crate::received::{Proof, Received};
-use crate::request::{RenderError, Rendered, assemble, target};
+use crate::request::{RenderError, Rendered, Said, assemble};
 use crate::standard_webhooks;
 
 /// The name webhooks choose it by.
@@ -60,8 +60,7 @@ impl Dialect for Native {
 
     fn write(&self, occasion: &Occasion<'_>) -> Result<Rendered, RenderError> {
         let head = &occasion.event.head;
-        let body = Bytes::from(write_event(occasion.event));
-        let mut headers: Vec<(String, String)> = [
+        let headers: Vec<(String, String)> = [
             ("Content-Type", "application/json".to_owned()),
             ("Postrider-Event", head.id.to_string()),
             ("Postrider-Topic", head.topic()),
@@ -70,11 +69,13 @@ impl Dialect for Native {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        if !occasion.secrets.signing.is_empty() {
-            let signed = if target(occasion).method.carries_body() { body.as_ref() } else { b"" };
-            headers.extend(standard_webhooks::sign(occasion, signed)?);
-        }
-        assemble(occasion, headers, body)
+        let said = Said { topic: head.topic(), headers, payload: Bytes::from(write_event(occasion.event)) };
+        assemble(occasion, said, |rendered| {
+            if occasion.secrets.signing.is_empty() {
+                return Ok(Vec::new());
+            }
+            Ok(standard_webhooks::sign(occasion, rendered.signed_body())?.into())
+        })
     }
 
     fn proof(&self) -> Option<Proof> {

@@ -99,13 +99,24 @@ pub(crate) fn target<'a>(occasion: &Occasion<'a>) -> &'a HttpTarget {
     target
 }
 
+/// What a dialect says of an event, before the webhook's own template reshapes it and before anything is signed.
+pub(crate) struct Said {
+    /// The topic as the dialect's receivers know it.
+    pub(crate) topic: String,
+    /// The dialect's own headers, `Content-Type` among them; signatures come later.
+    pub(crate) headers: Vec<(String, String)>,
+    /// The default payload.
+    pub(crate) payload: Bytes,
+}
+
 /// Puts a request together: the dialect's own headers, `User-Agent`, basic authentication, and the webhook's custom
 /// headers last. A custom header replaces whatever has the same name in any case; two custom headers of one name are
-/// both sent. GET and DELETE carry neither body nor `Content-Type`.
+/// both sent. GET and DELETE carry neither body nor `Content-Type`. `sign` gets the request as it leaves, and what it
+/// returns is added, custom headers still first.
 pub(crate) fn assemble(
     occasion: &Occasion<'_>,
-    own: Vec<(String, String)>,
-    body: Bytes,
+    said: Said,
+    sign: impl FnOnce(&Rendered) -> Result<Vec<(String, String)>, RenderError>,
 ) -> Result<Rendered, RenderError> {
     let target = target(occasion);
     let mut headers = vec![
@@ -113,7 +124,7 @@ pub(crate) fn assemble(
         // What nearly every client says; said here, so that the record shows exactly what was sent.
         ("Accept".to_owned(), "*/*".to_owned()),
     ];
-    headers.extend(own);
+    headers.extend(said.headers);
     if let Some(auth) = &target.basic_auth {
         headers.push(("Authorization".to_owned(), authorization(auth, occasion)?));
     }
@@ -121,18 +132,27 @@ pub(crate) fn assemble(
     for (name, value) in custom {
         check_header(name, value)?;
     }
+    let replaced = |name: &str| custom.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
     let carries_body = target.method.carries_body();
-    headers.retain(|(name, _)| {
-        let replaced = custom.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
-        !replaced && (carries_body || !name.eq_ignore_ascii_case("content-type"))
-    });
+    headers
+        .retain(|(name, _)| !replaced(name) && (carries_body || !name.eq_ignore_ascii_case("content-type")));
     headers.extend(custom.iter().cloned());
-    Ok(Rendered {
+    let mut rendered = Rendered {
         method: target.method,
         url: target.url.clone(),
         headers,
-        body: carries_body.then_some(body),
-    })
+        body: carries_body.then_some(said.payload),
+    };
+    let signatures = sign(&rendered)?;
+    rendered.headers.extend(signatures.into_iter().filter(|(name, _)| !replaced(name)));
+    Ok(rendered)
+}
+
+impl Rendered {
+    /// What a signature of the body covers: nothing where no body is sent.
+    pub(crate) fn signed_body(&self) -> &[u8] {
+        self.body.as_deref().unwrap_or_default()
+    }
 }
 
 fn authorization(auth: &BasicAuth, occasion: &Occasion<'_>) -> Result<String, RenderError> {

@@ -19,7 +19,7 @@ use postrider_domain::retry::RetryPolicy;
 use crate::dialect::{DEFAULT_TIMEOUT, Dialect, Occasion};
 use crate::hash::hmac_sha256;
 use crate::native::write_event;
-use crate::request::{RenderError, Rendered, assemble, target};
+use crate::request::{RenderError, Rendered, Said, assemble};
 
 /// The name webhooks choose it by.
 pub const NAME: &str = "standard-webhooks";
@@ -53,11 +53,12 @@ impl Dialect for StandardWebhooks {
             head.occurred_at,
             write_event(occasion.event)
         );
-        let body = Bytes::from(body);
-        let signed = if target(occasion).method.carries_body() { body.as_ref() } else { b"" };
-        let mut headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
-        headers.extend(sign(occasion, signed)?);
-        assemble(occasion, headers, body)
+        let said = Said {
+            topic: head.topic(),
+            headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],
+            payload: Bytes::from(body),
+        };
+        assemble(occasion, said, |rendered| Ok(sign(occasion, rendered.signed_body())?.into()))
     }
 
     fn default_policy(&self) -> RetryPolicy {
