@@ -1,5 +1,7 @@
 //! Puts a webhook together from what is asked for: everything checked at once, secrets sealed.
 
+use std::collections::BTreeMap;
+
 use postrider_dialects::Dialect;
 use postrider_domain::id::{SpaceId, WebhookId};
 use postrider_domain::webhook::{Audit, Disabled, DisabledBy, Status, Webhook, WebhookAction};
@@ -55,6 +57,7 @@ impl Control {
             wants,
             action: WebhookAction::Http(target),
             dialect: dialect.name().to_owned(),
+            options: BTreeMap::new(),
             signing: signed.secrets,
             retry,
             timeout,

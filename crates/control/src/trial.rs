@@ -11,6 +11,7 @@ use postrider_domain::id::{EnvironmentId, EventId, Scope, SpaceId, WebhookId};
 use postrider_domain::json::Json;
 use postrider_domain::outcome::{Ended, Outcome};
 use postrider_domain::secret::OpenedSecrets;
+use postrider_domain::space::SpaceSettings;
 use postrider_domain::token::Permission;
 use postrider_domain::topic::{Action, EventType};
 use postrider_domain::webhook::Webhook;
@@ -42,10 +43,12 @@ impl Control {
         let event = self.sample(&entered)?;
         let delivery =
             DeliveryRef { event: Arc::new(event.head.clone()), webhook: id.clone(), generation: 0 };
-        let secrets = open_webhook(&*self.deps.secrets, &webhook, self.now())?;
+        let space = &SpaceSettings::default();
+        let secrets = open_webhook(&*self.deps.secrets, &webhook, space, self.now())?;
         let occasion = Occasion {
             event: &event,
             webhook: &webhook,
+            space,
             secrets: &secrets,
             message_id: delivery.message_id(),
             attempt: 1,

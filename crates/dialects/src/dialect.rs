@@ -7,6 +7,7 @@ use postrider_domain::event::{Event, EventHead};
 use postrider_domain::outcome::{self, Ended, Outcome};
 use postrider_domain::retry::{RetryOn, RetryPolicy};
 use postrider_domain::secret::OpenedSecrets;
+use postrider_domain::space::SpaceSettings;
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::topic::{InvalidTopic, TopicPattern};
 use postrider_domain::webhook::Webhook;
@@ -27,6 +28,8 @@ pub struct Occasion<'a> {
     pub event: &'a Event,
     /// Who wants to know.
     pub webhook: &'a Webhook,
+    /// What holds for all webhooks of its space.
+    pub space: &'a SpaceSettings,
     /// The webhook's secrets, opened for this request.
     pub secrets: &'a OpenedSecrets,
     /// The id of generation 0: the same for every attempt, resend and replay, so that receivers can tell repeats.

@@ -9,6 +9,7 @@ use postrider_domain::delivery::DeliveryState;
 use postrider_domain::event::Event;
 use postrider_domain::message::TraceContext;
 use postrider_domain::outcome::{Ended, FailureKind, Outcome, retry_after};
+use postrider_domain::space::SpaceSettings;
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::webhook::{Webhook, WebhookAction};
 use postrider_ports::clock::draw_call_id;
@@ -121,10 +122,11 @@ fn render(worker: &Worker, turn: &Turn<'_>, event: &Event) -> Result<Ready, Unre
         Unready::Fault(format!("dialect {:?} is not known; known are {names}", webhook.dialect))
     })?;
     let now = worker.now();
-    let secrets = open_webhook(worker.deps.secrets.as_ref(), webhook, now)
+    let space = &SpaceSettings::default();
+    let secrets = open_webhook(worker.deps.secrets.as_ref(), webhook, space, now)
         .map_err(|error| Unready::Fault(format!("a secret of the webhook does not open: {error}")))?;
     let message_id = if ticket.target.generation == 0 { ticket.id } else { ticket.delivery().message_id() };
-    let occasion = Occasion { event, webhook, secrets: &secrets, message_id, attempt, now };
+    let occasion = Occasion { event, webhook, space, secrets: &secrets, message_id, attempt, now };
     match dialect.write(&occasion) {
         Ok(rendered) => Ok(Ready { rendered, mask: Mask::new(webhook, &secrets), timeout: timeout(known) }),
         Err(RenderError::NotExpressible { reason, .. }) => Err(Unready::NotExpressible(reason)),

@@ -9,6 +9,7 @@
 //! - [`topic`], [`trigger`], [`filter`], [`matching`]: which events a [`webhook`] wants, and why.
 //! - [`delivery`], [`outcome`], [`retry`], [`coalesce`]: what becomes of one event for one webhook.
 //! - [`call`], [`record`]: what the log keeps of it.
+//! - [`space`]: what holds for all webhooks of a space.
 //! - [`token`]: who may do what.
 
 pub mod call;
@@ -25,6 +26,7 @@ pub mod record;
 pub mod retry;
 pub mod secret;
 pub mod source;
+pub mod space;
 pub mod timestamp;
 pub mod token;
 pub mod topic;

@@ -24,6 +24,8 @@ impl Sealed {
 pub struct OpenedSecrets {
     /// Signing secrets that count now, newest first.
     pub signing: Vec<String>,
+    /// The signing secret of the space.
+    pub space_signing: Option<String>,
     /// The password of basic authentication.
     pub basic_password: Option<String>,
     /// The webhook's custom headers in their order, secret values opened.
@@ -35,7 +37,8 @@ pub struct OpenedSecrets {
 impl OpenedSecrets {
     /// Every secret value, for masking what is recorded.
     pub fn values(&self) -> impl Iterator<Item = &str> {
-        let parts = self.signing.iter().chain(&self.basic_password).chain(&self.secret_headers);
+        let own = self.signing.iter().chain(&self.basic_password).chain(&self.secret_headers);
+        let parts = own.chain(&self.space_signing);
         parts.map(String::as_str)
     }
 }

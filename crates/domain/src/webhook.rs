@@ -1,10 +1,12 @@
 //! A webhook: a subscription, and how to render, sign and retry what it asks for.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::coalesce::CoalesceSetting;
 use crate::filter::Filter;
 use crate::id::{SpaceId, WebhookId};
+use crate::json::Json;
 use crate::retry::RetryPolicy;
 use crate::secret::Sealed;
 use crate::timestamp::Timestamp;
@@ -28,6 +30,8 @@ pub struct Webhook {
     pub action: WebhookAction,
     /// Which CMS's way of speaking the request follows (`native`, `standard-webhooks`, `cometcms`, …).
     pub dialect: String,
+    /// The dialect's own switches (`payloadApiVersion`, …), as the dialect names them.
+    pub options: BTreeMap<String, String>,
     /// Secrets that sign its requests, newest first. Those with an end still sign beside the newest until then.
     pub signing: Vec<SigningSecret>,
     /// `None` leaves it to the dialect.
@@ -88,6 +92,51 @@ pub struct HttpTarget {
     pub headers: Vec<CustomHeader>,
     /// HTTP basic authentication.
     pub basic_auth: Option<BasicAuth>,
+    /// How body, URL and headers are made.
+    pub render: Render,
+}
+
+/// How body, URL and headers of a request are made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Render {
+    /// As the dialect writes them.
+    #[default]
+    Dialect,
+    /// Contentful's transformation: JSON pointers `{ /payload/sys/id }` in the body, the URL and header values.
+    Transformation(Transformation),
+    /// Mustache over the payload of the dialect, in the body and the URL.
+    Mustache(MustacheTemplate),
+}
+
+/// Contentful's transformation. Its method is [`HttpTarget::method`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Transformation {
+    /// `Content-Type` of the request; `None` is the dialect's.
+    pub content_type: Option<String>,
+    /// Whether `Content-Length` is said; `None` leaves it to the client.
+    pub include_content_length: Option<bool>,
+    /// Any JSON value, its texts may hold pointers; `None` is the payload.
+    pub body: Option<Json>,
+}
+
+/// A custom payload. The URL's template is [`HttpTarget::url`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MustacheTemplate {
+    /// `None` is the payload of the dialect.
+    pub body: Option<String>,
+    /// What `{{x}}` escapes for; `None` follows the content type.
+    pub escape: Option<Escape>,
+}
+
+/// What a value is made safe for when it is put into a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Escape {
+    /// The inside of a JSON string.
+    Json,
+    /// HTML and XML text, as the Mustache specification says.
+    Html,
+    /// Nothing.
+    None,
 }
 
 /// Whether `http://` targets are allowed. `https://` always is.
@@ -247,6 +296,25 @@ impl Method {
     /// GET and DELETE calls carry no body (Contentful's rule).
     pub fn carries_body(self) -> bool {
         !matches!(self, Self::Get | Self::Delete)
+    }
+}
+
+impl Escape {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Json, Self::Html, Self::None];
+
+    /// The stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Html => "html",
+            Self::None => "none",
+        }
+    }
+
+    /// Reads the stable name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|escape| escape.as_str() == text)
     }
 }
 

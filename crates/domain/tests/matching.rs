@@ -1,5 +1,7 @@
 //! Which webhook gets which event, and what is said of it.
 
+use std::collections::BTreeMap;
+
 use postrider_domain::event::{Actor, EventHead, Resource};
 use postrider_domain::filter::{Condition, Filter, FilterPath};
 use postrider_domain::id::{EnvironmentId, EventId, Scope, SpaceId, WebhookId};
@@ -8,7 +10,7 @@ use postrider_domain::timestamp::Timestamp;
 use postrider_domain::topic::{Action, ActionPattern, EventType, TopicPattern};
 use postrider_domain::trigger::{Limits, Trigger};
 use postrider_domain::webhook::{
-    Audit, Disabled, DisabledBy, HttpTarget, Method, Status, Topic, Wants, Webhook, WebhookAction,
+    Audit, Disabled, DisabledBy, HttpTarget, Method, Render, Status, Topic, Wants, Webhook, WebhookAction,
 };
 
 fn head(topic: &str) -> EventHead {
@@ -47,8 +49,10 @@ fn webhook(wants: Wants) -> Webhook {
             method: Method::Post,
             headers: vec![],
             basic_auth: None,
+            render: Render::Dialect,
         }),
         dialect: "native".into(),
+        options: BTreeMap::new(),
         signing: vec![],
         retry: None,
         timeout: None,

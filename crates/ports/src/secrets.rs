@@ -2,6 +2,7 @@
 
 use postrider_domain::id::SpaceId;
 use postrider_domain::secret::{OpenedSecrets, Sealed};
+use postrider_domain::space::SpaceSettings;
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::webhook::{HeaderValue, Webhook, WebhookAction};
 
@@ -12,7 +13,7 @@ use crate::error::PortResult;
 pub struct Place<'a> {
     /// The space.
     pub space: &'a SpaceId,
-    /// What holds it: a webhook's id, a source's, `space`.
+    /// What holds it: a webhook's id, a source's, [`SPACE`].
     pub owner: &'a str,
     /// Which of the holder's secrets (`signing`, `basic_auth`, `header`).
     pub field: &'a str,
@@ -27,6 +28,9 @@ pub const HEADER: &str = "header";
 /// The field of a source's secret.
 pub const SOURCE: &str = "source";
 
+/// The holder of what belongs to a space as a whole. No webhook has this id: they have no `#`.
+pub const SPACE: &str = "#space";
+
 /// The key ring. Synchronous: it is arithmetic, not I/O.
 pub trait Secrets: Send + Sync {
     /// Seals a text for its place.
@@ -36,12 +40,21 @@ pub trait Secrets: Send + Sync {
     fn open(&self, place: Place<'_>, sealed: &Sealed) -> PortResult<String>;
 }
 
-/// Opens everything that a request of this webhook, made now, needs.
-pub fn open_webhook(secrets: &dyn Secrets, webhook: &Webhook, now: Timestamp) -> PortResult<OpenedSecrets> {
+/// Opens everything that a request of this webhook, made now in a space with these settings, needs.
+pub fn open_webhook(
+    secrets: &dyn Secrets,
+    webhook: &Webhook,
+    settings: &SpaceSettings,
+    now: Timestamp,
+) -> PortResult<OpenedSecrets> {
     let place = |field| Place { space: &webhook.space, owner: webhook.id.as_str(), field };
     let mut opened = OpenedSecrets::default();
     for sealed in webhook.signing_at(now) {
         opened.signing.push(secrets.open(place(SIGNING), sealed)?);
+    }
+    if let Some(signing) = &settings.signing {
+        let place = Place { space: &webhook.space, owner: SPACE, field: SIGNING };
+        opened.space_signing = Some(secrets.open(place, &signing.secret)?);
     }
     let WebhookAction::Http(target) = &webhook.action;
     if let Some(auth) = &target.basic_auth {

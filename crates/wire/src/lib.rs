@@ -16,7 +16,9 @@ mod fields;
 mod head_v1;
 mod object;
 mod records_v1;
+mod render_v1;
 mod retry_v1;
+mod space_v1;
 mod version;
 mod wants_v1;
 mod webhook_v1;
@@ -30,7 +32,8 @@ pub use version::EMITTED;
 /// Implemented for [`EventMessage`](postrider_domain::message::EventMessage),
 /// [`DeliverMessage`](postrider_domain::message::DeliverMessage) and
 /// [`RecordsMessage`](postrider_domain::message::RecordsMessage) (queues),
-/// [`Webhook`](postrider_domain::webhook::Webhook) (store and cache), [`Content`](postrider_domain::event::Content)
+/// [`Webhook`](postrider_domain::webhook::Webhook) and
+/// [`SpaceSettings`](postrider_domain::space::SpaceSettings) (store and cache), [`Content`](postrider_domain::event::Content)
 /// (bodies), and for what the log keeps as text: [`EventHead`](postrider_domain::event::EventHead), decisions,
 /// [`CallRecord`](postrider_domain::call::CallRecord).
 pub trait Wire: Sized {

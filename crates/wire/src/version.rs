@@ -46,6 +46,6 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeE
 
 /// Writes a form that serde can write as a whole.
 pub(crate) fn write(form: &impl Serialize) -> Vec<u8> {
-    // Only maps with keys that are no texts and failing writers can fail here; the forms have no maps, memory no faults.
+    // Only maps with keys that are no texts and failing writers can fail here; the only map has texts as keys, memory has no faults.
     serde_json::to_vec(form).expect("forms are plain structures")
 }

@@ -1,5 +1,6 @@
 //! A webhook, version 1, as the store and the caches keep it. Secrets stand in it as the vault sealed them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use postrider_domain::coalesce::{CoalesceKey, CoalesceRule, CoalesceSetting};
@@ -7,12 +8,13 @@ use postrider_domain::id::{SpaceId, WebhookId};
 use postrider_domain::secret::Sealed;
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::webhook::{
-    Audit, BasicAuth, CustomHeader, Disabled, DisabledBy, HeaderValue, HttpTarget, Method, RateLimit,
+    Audit, BasicAuth, CustomHeader, Disabled, DisabledBy, HeaderValue, HttpTarget, Method, RateLimit, Render,
     SigningSecret, Status, Webhook, WebhookAction,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::fields::{at, instant, named, to_ms, within};
+use crate::render_v1::RenderV1;
 use crate::retry_v1::RetryV1;
 use crate::version::{self, V1};
 use crate::wants_v1::WantsV1;
@@ -29,6 +31,8 @@ struct WebhookV1 {
     wants: WantsV1,
     action: ActionV1,
     dialect: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    options: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     signing: Vec<SigningV1>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,6 +68,8 @@ struct HttpV1 {
     headers: Vec<HeaderV1>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     auth: Option<AuthV1>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    render: Option<RenderV1>,
 }
 
 /// Of `value` and `sealed` one is there.
@@ -147,6 +153,7 @@ impl From<&Webhook> for WebhookV1 {
             wants: WantsV1::from(&webhook.wants),
             action: ActionV1::Http(HttpV1::from(target)),
             dialect: webhook.dialect.clone(),
+            options: webhook.options.clone(),
             signing: webhook.signing.iter().map(SigningV1::from).collect(),
             retry: webhook.retry.as_ref().map(RetryV1::from),
             timeout: webhook.timeout.map(to_ms),
@@ -179,6 +186,7 @@ impl From<&HttpTarget> for HttpV1 {
                 user: auth.username.clone(),
                 sealed: auth.password.as_str().to_owned(),
             }),
+            render: RenderV1::from_domain(&target.render),
         }
     }
 }
@@ -231,6 +239,7 @@ impl WebhookV1 {
             wants: within("wants", self.wants.into_domain())?,
             action: WebhookAction::Http(within("action.http", target.into_domain())?),
             dialect: self.dialect,
+            options: self.options,
             signing: self.signing.into_iter().map(SigningV1::into_domain).collect(),
             retry: self.retry.map(RetryV1::into_domain),
             timeout: self.timeout.map(Duration::from_millis),
@@ -267,6 +276,7 @@ impl HttpV1 {
             basic_auth: self
                 .auth
                 .map(|auth| BasicAuth { username: auth.user, password: Sealed::new(auth.sealed) }),
+            render: self.render.map_or(Ok(Render::Dialect), RenderV1::into_domain)?,
         })
     }
 }

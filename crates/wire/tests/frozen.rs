@@ -1,6 +1,7 @@
 //! The bytes of every version, frozen. They lie in queues, caches and databases of the installations out there: a
 //! snapshot that has to change is a new version, and the old one stays and still decodes.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,12 +22,14 @@ use postrider_domain::outcome::FailureKind;
 use postrider_domain::record::{Decision, MatchRecord, Record, SettledRecord};
 use postrider_domain::retry::{RetryOn, RetryPolicy, Schedule};
 use postrider_domain::secret::Sealed;
+use postrider_domain::space::{SlackAccess, SlackConnection, SpaceConstants, SpaceSettings, SpaceSigning};
 use postrider_domain::timestamp::{Day, Timestamp};
 use postrider_domain::topic::{Action, ActionPattern, EventType, TopicPattern};
 use postrider_domain::trigger::{Limits, Trigger};
 use postrider_domain::webhook::{
-    Audit, BasicAuth, CustomHeader, Disabled, DisabledBy, HeaderValue, HttpTarget, Method, RateLimit,
-    SigningSecret, Status, Topic, Wants, Webhook, WebhookAction,
+    Audit, BasicAuth, CustomHeader, Disabled, DisabledBy, Escape, HeaderValue, HttpTarget, Method,
+    MustacheTemplate, RateLimit, Render, SigningSecret, Status, Topic, Transformation, Wants, Webhook,
+    WebhookAction,
 };
 use postrider_wire::{DecodeError, EMITTED, Wire};
 
@@ -188,6 +191,7 @@ fn full_webhook() -> Webhook {
                 CustomHeader { name: "X-Key".into(), value: HeaderValue::Secret(sealed("aGVhZGVy")) },
             ],
             basic_auth: Some(BasicAuth { username: "bob".into(), password: sealed("cGFzcw") }),
+            render: Render::Dialect,
         }),
         signing: vec![
             SigningSecret { secret: sealed("bmV3"), created_at: at(2), expires_at: None },
@@ -238,6 +242,44 @@ fn full_wants() -> Wants {
     }
 }
 
+fn rendered(render: Render) -> Webhook {
+    let mut webhook = small_webhook();
+    let WebhookAction::Http(target) = &mut webhook.action;
+    target.render = render;
+    webhook.options = BTreeMap::from([("payloadApiVersion".into(), "2".into())]);
+    webhook
+}
+
+fn full_settings() -> SpaceSettings {
+    let sealed = |text: &str| Sealed::new(format!("v1.k1.{text}"));
+    let slack = |id: &str, access| SlackConnection {
+        id: id.into(),
+        name: "Editors".into(),
+        access,
+        created_at: at(2),
+        created_by: "t1".into(),
+    };
+    SpaceSettings {
+        version: 3,
+        signing: Some(SpaceSigning {
+            secret: sealed("c3BhY2U"),
+            last_four: "aaaa".into(),
+            created_at: at(1),
+            created_by: "t1".into(),
+        }),
+        max_retries: Some(7),
+        constants: SpaceConstants {
+            api_key: Some("blt1".into()),
+            site_id: Some("205".into()),
+            project: Some("shop".into()),
+        },
+        slack: vec![
+            slack("c1", SlackAccess::Bot { token: sealed("Ym90"), team: "Acme".into() }),
+            slack("c2", SlackAccess::Incoming { url: sealed("dXJs") }),
+        ],
+    }
+}
+
 fn small_webhook() -> Webhook {
     Webhook {
         id: webhook_id("w1"),
@@ -250,8 +292,10 @@ fn small_webhook() -> Webhook {
             method: Method::Post,
             headers: vec![],
             basic_auth: None,
+            render: Render::Dialect,
         }),
         dialect: "native".into(),
+        options: BTreeMap::new(),
         signing: vec![],
         retry: None,
         timeout: None,
@@ -401,4 +445,22 @@ fn a_sealed_secret_travels_as_it_was_sealed() {
     for sealed in ["v1.k1.aGVhZGVy", "v1.k1.cGFzcw", "v1.k1.bmV3", "v1.k1.b2xk"] {
         assert!(written.contains(sealed), "{written}");
     }
+}
+
+#[test]
+fn how_a_webhook_renders_is_written_as_version_1() {
+    let transformation = Render::Transformation(Transformation {
+        content_type: Some("application/x-www-form-urlencoded".into()),
+        include_content_length: Some(true),
+        body: Some(Json::from_checked(r#"{ "id":"{ /payload/sys/id }", "n":1.0 }"#)),
+    });
+    assert_frozen(&rendered(transformation), include_str!("snapshots/webhook_v1_transformation.json"));
+    let template = MustacheTemplate { body: Some("{{entity.id}}".into()), escape: Some(Escape::Html) };
+    assert_frozen(&rendered(Render::Mustache(template)), include_str!("snapshots/webhook_v1_mustache.json"));
+}
+
+#[test]
+fn what_a_space_has_settled_is_written_as_version_1() {
+    assert_frozen(&full_settings(), include_str!("snapshots/space_v1_full.json"));
+    assert_frozen(&SpaceSettings::default(), include_str!("snapshots/space_v1_empty.json"));
 }

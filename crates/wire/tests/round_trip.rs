@@ -20,15 +20,17 @@ use postrider_domain::outcome::FailureKind;
 use postrider_domain::record::{Decision, MatchRecord, Record, SettledRecord};
 use postrider_domain::retry::{RetryOn, RetryPolicy, Schedule};
 use postrider_domain::secret::Sealed;
+use postrider_domain::space::{SlackAccess, SlackConnection, SpaceConstants, SpaceSettings, SpaceSigning};
 use postrider_domain::timestamp::{Day, Timestamp};
 use postrider_domain::topic::{Action, ActionPattern, EventType, TopicPattern};
 use postrider_domain::trigger::{Limits, Trigger};
 use postrider_domain::webhook::{
-    Audit, BasicAuth, CustomHeader, Disabled, DisabledBy, HeaderValue, HttpTarget, Method, RateLimit,
-    SigningSecret, Status, Topic, Wants, Webhook, WebhookAction,
+    Audit, BasicAuth, CustomHeader, Disabled, DisabledBy, Escape, HeaderValue, HttpTarget, Method,
+    MustacheTemplate, RateLimit, Render, SigningSecret, Status, Topic, Transformation, Wants, Webhook,
+    WebhookAction,
 };
 use postrider_wire::Wire;
-use proptest::collection::vec;
+use proptest::collection::{btree_map, vec};
 use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -296,12 +298,24 @@ fn sealed() -> impl Strategy<Value = Sealed> {
     text().prop_map(Sealed::new)
 }
 
+fn render() -> impl Strategy<Value = Render> {
+    let json = select(vec!["null", r#"{"b":1.0,"a":"{ /payload }"}"#, "1e400"]).prop_map(Json::from_checked);
+    let transformation =
+        (of(text()), of(any::<bool>()), of(json)).prop_map(|(content_type, include_content_length, body)| {
+            Render::Transformation(Transformation { content_type, include_content_length, body })
+        });
+    let mustache = (of(text()), of(select(Escape::ALL.to_vec())))
+        .prop_map(|(body, escape)| Render::Mustache(MustacheTemplate { body, escape }));
+    prop_oneof![Just(Render::Dialect), transformation, mustache]
+}
+
 fn target() -> impl Strategy<Value = HttpTarget> {
     let value = prop_oneof![text().prop_map(HeaderValue::Plain), sealed().prop_map(HeaderValue::Secret)];
     let header = (text(), value).prop_map(|(name, value)| CustomHeader { name, value });
     let auth = (text(), sealed()).prop_map(|(username, password)| BasicAuth { username, password });
-    (text(), select(Method::ALL.to_vec()), vec(header, 0..3), of(auth))
-        .prop_map(|(url, method, headers, basic_auth)| HttpTarget { url, method, headers, basic_auth })
+    (text(), select(Method::ALL.to_vec()), vec(header, 0..3), of(auth), render()).prop_map(
+        |(url, method, headers, basic_auth, render)| HttpTarget { url, method, headers, basic_auth, render },
+    )
 }
 
 fn status() -> impl Strategy<Value = Status> {
@@ -320,6 +334,7 @@ prop_compose! {
     fn webhook()(
         (id, space, name, status) in (webhook_id(), space_id(), text(), status()),
         (wants, target, dialect) in (wants().boxed(), target().boxed(), text()),
+        options in btree_map(text(), text(), 0..3),
         signing in vec((sealed(), at(), of(at())).prop_map(|(secret, created_at, expires_at)| {
             SigningSecret { secret, created_at, expires_at }
         }), 0..3),
@@ -331,8 +346,34 @@ prop_compose! {
         Webhook {
             action: WebhookAction::Http(target),
             audit: Audit { created_at, created_by, updated_at, updated_by },
-            id, space, name, status, wants, dialect, signing, retry, timeout, coalesce, rate_limit, version,
+            id, space, name, status, wants, dialect, options, signing, retry, timeout, coalesce, rate_limit, version,
         }
+    }
+}
+
+prop_compose! {
+    fn slack()(
+        (id, name, created_by) in (text(), text(), text()),
+        created_at in at(),
+        access in prop_oneof![
+            (sealed(), text()).prop_map(|(token, team)| SlackAccess::Bot { token, team }),
+            sealed().prop_map(|url| SlackAccess::Incoming { url }),
+        ],
+    ) -> SlackConnection {
+        SlackConnection { id, name, access, created_at, created_by }
+    }
+}
+
+prop_compose! {
+    fn settings()(
+        (version, max_retries) in (any::<u64>(), of(any::<u32>())),
+        signing in of((sealed(), text(), at(), text()).prop_map(|(secret, last_four, created_at, created_by)| {
+            SpaceSigning { secret, last_four, created_at, created_by }
+        })),
+        (api_key, site_id, project) in (of(text()), of(text()), of(text())),
+        slack in vec(slack(), 0..3),
+    ) -> SpaceSettings {
+        SpaceSettings { version, signing, max_retries, constants: SpaceConstants { api_key, site_id, project }, slack }
     }
 }
 
@@ -346,6 +387,7 @@ fn read_everything(bytes: &[u8]) -> usize {
         DeliverMessage::decode(bytes).is_ok(),
         RecordsMessage::decode(bytes).is_ok(),
         Webhook::decode(bytes).is_ok(),
+        SpaceSettings::decode(bytes).is_ok(),
         Content::decode(bytes).is_ok(),
         EventHead::decode(bytes).is_ok(),
         Vec::<Decision>::decode(bytes).is_ok(),
@@ -366,10 +408,11 @@ proptest! {
 
     #[test]
     fn what_is_kept_reads_back(
-        webhook in webhook().boxed(), content in content().boxed(), head in head().boxed(),
+        webhook in webhook().boxed(), settings in settings().boxed(), content in content().boxed(), head in head().boxed(),
         decisions in vec(decision(), 0..3), call in call().boxed(),
     ) {
         reads_back(&webhook);
+        reads_back(&settings);
         reads_back(&content);
         reads_back(&head);
         reads_back(&decisions);

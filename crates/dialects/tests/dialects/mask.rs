@@ -18,6 +18,7 @@ fn mask() -> (Mask, OpenedSecrets) {
     let mut webhook = webhook("native");
     basic(&mut webhook, "user");
     let secrets = OpenedSecrets {
+        space_signing: None,
         signing: vec!["whsec_YWJjZGVmZ2g=".into(), "raw signing key".into()],
         basic_password: Some(PASSWORD.into()),
         headers: vec![

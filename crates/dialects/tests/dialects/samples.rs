@@ -1,5 +1,7 @@
 //! Events and webhooks to try things on, and strategies that make them up.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use postrider_dialects::{Occasion, RenderError, Rendered, dialect};
 use postrider_domain::coalesce::CoalesceSetting;
@@ -8,10 +10,11 @@ use postrider_domain::event::{Actor, Cause, Content, Event, EventHead, Resource,
 use postrider_domain::id::{EnvironmentId, EventId, Scope, SpaceId, WebhookId};
 use postrider_domain::json::Json;
 use postrider_domain::secret::{OpenedSecrets, Sealed};
+use postrider_domain::space::SpaceSettings;
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::topic::{Action, EventType};
 use postrider_domain::webhook::{
-    Audit, BasicAuth, HttpTarget, Method, Status, Wants, Webhook, WebhookAction,
+    Audit, BasicAuth, HttpTarget, Method, Render, Status, Wants, Webhook, WebhookAction,
 };
 use proptest::option;
 use proptest::prelude::*;
@@ -73,8 +76,10 @@ pub(crate) fn webhook(dialect: &str) -> Webhook {
             method: Method::Post,
             headers: Vec::new(),
             basic_auth: None,
+            render: Render::Dialect,
         }),
         dialect: dialect.into(),
+        options: BTreeMap::new(),
         signing: Vec::new(),
         retry: None,
         timeout: None,
@@ -114,7 +119,16 @@ pub(crate) fn write(
     webhook: &Webhook,
     secrets: &OpenedSecrets,
 ) -> Result<Rendered, RenderError> {
-    let occasion = Occasion { event, webhook, secrets, message_id: message_id(), attempt: 3, now: noon() };
+    let space = SpaceSettings::default();
+    let occasion = Occasion {
+        event,
+        webhook,
+        space: &space,
+        secrets,
+        message_id: message_id(),
+        attempt: 3,
+        now: noon(),
+    };
     dialect(&webhook.dialect).expect("a known dialect").write(&occasion)
 }
 

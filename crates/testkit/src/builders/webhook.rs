@@ -1,5 +1,6 @@
 //! Webhooks.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use postrider_domain::coalesce::CoalesceSetting;
@@ -9,7 +10,7 @@ use postrider_domain::secret::Sealed;
 use postrider_domain::topic::TopicPattern;
 use postrider_domain::trigger::Trigger;
 use postrider_domain::webhook::{
-    Audit, CustomHeader, Disabled, DisabledBy, HeaderValue, HttpTarget, Method, RateLimit, SigningSecret,
+    Audit, CustomHeader, Disabled, DisabledBy, HeaderValue, HttpTarget, Method, RateLimit, Render, SigningSecret,
     Status, Topic, Wants, Webhook, WebhookAction,
 };
 
@@ -33,8 +34,10 @@ pub fn webhook(id: &str) -> WebhookBuilder {
             method: Method::Post,
             headers: Vec::new(),
             basic_auth: None,
+            render: Render::Dialect,
         }),
         dialect: "native".to_owned(),
+        options: BTreeMap::new(),
         signing: Vec::new(),
         retry: None,
         timeout: None,
