@@ -16,7 +16,8 @@
 //! | [`windows::Windows`] | dispatcher | adapter-memory | adapter-redis |
 //! | [`limits::Rates`], [`limits::Breakers`] | dispatcher | adapter-memory | adapter-redis |
 //! | [`sender::Sender`] | dispatcher, control | adapter-http | adapter-http |
-//! | [`secrets::Secrets`] | dispatcher, control | vault | vault |
+//! | [`secrets::Secrets`] | dispatcher, control, ingest | vault | vault |
+//! | [`keys::Keys`] | control | vault | vault |
 //! | [`bodies::Bodies`] | ingest, dispatcher, control | adapter-sqlite | adapter-postgres |
 //! | [`log::LogWrite`], [`log::LogRead`] | log-writer, control | adapter-sqlite | adapter-postgres |
 //! | [`log::Retention`], [`log::Days`] | jobs | adapter-sqlite | adapter-postgres |
@@ -30,6 +31,7 @@ pub mod clock;
 pub mod doctor;
 pub mod error;
 pub mod inbox;
+pub mod keys;
 pub mod leader;
 pub mod limits;
 pub mod log;

@@ -27,16 +27,19 @@ pub const BASIC_AUTH: &str = "basic_auth";
 pub const HEADER: &str = "header";
 /// The field of a source's secret.
 pub const SOURCE: &str = "source";
+/// The field of what opens the door to a Slack workspace; the owner is the connection's id.
+pub const SLACK: &str = "slack";
 
 /// The holder of what belongs to a space as a whole. No webhook has this id: they have no `#`.
 pub const SPACE: &str = "#space";
 
-/// The key ring. Synchronous: it is arithmetic, not I/O.
+/// The key ring. Synchronous: it is arithmetic, and now and then the reading of a file of a few hundred bytes.
 pub trait Secrets: Send + Sync {
     /// Seals a text for its place.
     fn seal(&self, place: Place<'_>, secret: &str) -> PortResult<Sealed>;
 
-    /// Opens it; a permanent error names the missing key or says that it was tampered with, never the secret.
+    /// Opens it. A transient error names the key that the ring lacks: it can be put back. A permanent one says that the
+    /// value was tampered with. None of them shows the secret.
     fn open(&self, place: Place<'_>, sealed: &Sealed) -> PortResult<String>;
 }
 
