@@ -1,8 +1,9 @@
 //! Who calls: the bearer token of a request.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use postrider_control::{Actor, Control};
@@ -24,6 +25,7 @@ impl FromRequestParts<Arc<Control>> for Caller {
             scheme.eq_ignore_ascii_case("bearer")
         });
         let (_, token) = token.ok_or_else(|| ApiError::unauthenticated(missing))?;
-        Ok(Self(control.authenticate(token.trim()).await?))
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+        Ok(Self(control.authenticate(token.trim(), peer).await?))
     }
 }

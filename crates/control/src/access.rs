@@ -1,5 +1,8 @@
 //! Who asks, and whether they may: the only place that decides.
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use postrider_domain::id::{SpaceId, TokenId};
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::token::{Grant, Permission, Token};
@@ -45,6 +48,14 @@ pub enum Unauthenticated {
         /// When.
         at: Timestamp,
     },
+    /// Too often: too many refused from this address, or too many requests of this token. Who waits is let in.
+    #[error("{why}; try again in {} s", whole_seconds(*.retry_after))]
+    Throttled {
+        /// How long to wait, more than zero.
+        retry_after: Duration,
+        /// Of what there was too much.
+        why: String,
+    },
     /// The tokens cannot be looked up.
     #[error(transparent)]
     Unavailable(#[from] PortError),
@@ -52,12 +63,37 @@ pub enum Unauthenticated {
 
 impl Control {
     /// Who owns this bearer token. It is looked up by its SHA-256, so the time this takes says nothing about how much of
-    /// a guess was right.
-    pub async fn authenticate(&self, bearer: &str) -> Result<Actor, Unauthenticated> {
-        if bearer.is_empty() || bearer.len() > LONGEST_BEARER {
-            return Err(Unauthenticated::Unknown);
+    /// a guess was right. `peer` is who is connected, if anybody is: an address from which too many tokens were refused
+    /// has to wait, as has a token that asks too often. Every request counts, so this is called once for each.
+    pub async fn authenticate(&self, bearer: &str, peer: Option<IpAddr>) -> Result<Actor, Unauthenticated> {
+        let hash = (!bearer.is_empty() && bearer.len() <= LONGEST_BEARER).then(|| hash(bearer));
+        let knock =
+            self.throttle.knock(peer, hash.as_ref()).map_err(|retry_after| Unauthenticated::Throttled {
+                retry_after,
+                why: "too many access tokens from this address were refused".to_owned(),
+            })?;
+        let hash = hash.ok_or(Unauthenticated::Unknown)?;
+        let found = match self.deps.tokens.find(&hash).await {
+            Ok(found) => found,
+            Err(error) => {
+                self.throttle.was_not_answered(knock);
+                return Err(error.into());
+            }
+        };
+        match self.judge(found) {
+            Ok(actor) => {
+                self.throttle.was_valid(knock, hash);
+                self.one_request(&actor)?;
+                Ok(actor)
+            }
+            Err(refused) => {
+                self.throttle.was_refused(&hash);
+                Err(refused)
+            }
         }
-        let found = self.deps.tokens.find(&hash(bearer)).await?;
+    }
+
+    fn judge(&self, found: Option<Token>) -> Result<Actor, Unauthenticated> {
         let token = found.ok_or(Unauthenticated::Unknown)?;
         match token {
             Token { revoked_at: Some(at), .. } => Err(Unauthenticated::Revoked { at }),
@@ -66,6 +102,16 @@ impl Control {
             }
             Token { id, name, grant, .. } => Ok(Actor { token: id, name, grant }),
         }
+    }
+
+    fn one_request(&self, actor: &Actor) -> Result<(), Unauthenticated> {
+        let most = self.settings.requests_per_second;
+        self.throttle.request(&actor.token).map_err(|retry_after| Unauthenticated::Throttled {
+            retry_after,
+            why: format!(
+                "this token makes more than {most} requests per second (setting api.requests_per_second)"
+            ),
+        })
     }
 
     /// Lets an actor into a space to do one kind of thing. A space it does not reach is answered like one that does not
@@ -78,7 +124,7 @@ impl Control {
     ) -> ControlResult<Space> {
         let entered = self.look_into(actor, space).await?;
         if !actor.grant.allows(space, permission) {
-            return Err(ControlError::Denied { permission });
+            return Err(ControlError::Denied { permission, whole_instance: false });
         }
         Ok(entered)
     }
@@ -99,7 +145,7 @@ impl Actor {
         if self.grant.role.permissions().contains(&permission) {
             Ok(())
         } else {
-            Err(ControlError::Denied { permission })
+            Err(ControlError::Denied { permission, whole_instance: false })
         }
     }
 
@@ -108,7 +154,7 @@ impl Actor {
         if self.rules_instance() {
             Ok(())
         } else {
-            Err(ControlError::Denied { permission: Permission::Admin })
+            Err(ControlError::Denied { permission: Permission::Admin, whole_instance: true })
         }
     }
 
@@ -116,6 +162,11 @@ impl Actor {
     pub(crate) fn rules_instance(&self) -> bool {
         self.grant.space.is_none() && self.grant.role.permissions().contains(&Permission::Admin)
     }
+}
+
+/// Seconds, rounded up: who waits so many is let in.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 /// How a token is stored.

@@ -17,10 +17,12 @@ pub enum ControlError {
     #[error("{0}")]
     NotFound(String),
     /// The token may not do this.
-    #[error("this token lacks the permission {permission}; use a token whose role includes it")]
+    #[error("{}", denied(*.permission, *.whole_instance))]
     Denied {
         /// Which it lacks.
         permission: Permission,
+        /// It must have that permission over the instance as a whole, not in one space.
+        whole_instance: bool,
     },
     /// What was given cannot be taken; every fault of it.
     #[error("{} cannot be taken: {}", count(.0), listed(.0))]
@@ -86,6 +88,15 @@ impl ControlError {
     /// There is no such thing.
     pub(crate) fn missing(what: &str, id: impl std::fmt::Display) -> Self {
         Self::NotFound(format!("there is no {what} {id} here"))
+    }
+}
+
+fn denied(permission: Permission, whole_instance: bool) -> String {
+    if whole_instance {
+        "this is about the whole instance, so it needs a token of the whole instance (space `*`) with the role admin"
+            .to_owned()
+    } else {
+        format!("this token lacks the permission {permission}; use a token whose role includes it")
     }
 }
 

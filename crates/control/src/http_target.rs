@@ -7,7 +7,9 @@ use postrider_dialects::RenderError;
 use postrider_dialects::request::check_header;
 use postrider_domain::id::{SpaceId, WebhookId};
 use postrider_domain::secret::Sealed;
-use postrider_domain::webhook::{BasicAuth, CustomHeader, HeaderValue, HttpTarget, Method, PlainHttp, Render};
+use postrider_domain::webhook::{
+    BasicAuth, CustomHeader, HeaderValue, HttpTarget, Method, PlainHttp, Render,
+};
 use postrider_ports::error::PortResult;
 use postrider_ports::secrets::{BASIC_AUTH, HEADER, Place, Secrets};
 use url::{Host, Url};

@@ -26,6 +26,7 @@ pub mod resend;
 mod signing;
 pub mod sources;
 pub mod spaces;
+mod throttle;
 pub mod tokens;
 pub mod trial;
 mod wanted;
@@ -46,6 +47,8 @@ use postrider_ports::secrets::Secrets;
 use postrider_ports::sender::Sender;
 use postrider_ports::sources::Sources;
 
+use throttle::Throttle;
+
 pub use access::{Actor, Unauthenticated};
 pub use error::{ControlError, ControlResult, FieldFault};
 pub use pacing::LONGEST_TIMEOUT;
@@ -59,8 +62,10 @@ pub use postrider_ports::queue::{Depth, ParkedMessage};
 pub struct Settings {
     /// Whether webhooks may have `http://` targets (`outbound.plain_http`).
     pub plain_http: PlainHttp,
-    /// How many webhooks a space may have.
+    /// How many webhooks a space may have (`limits.webhooks_per_space`).
     pub webhooks_per_space: usize,
+    /// Requests per second of one token; it may save up twice as many (`api.requests_per_second`).
+    pub requests_per_second: u32,
 }
 
 /// What management works with.
@@ -99,19 +104,22 @@ pub struct Deps {
 pub struct Control {
     settings: Settings,
     deps: Deps,
+    throttle: Arc<Throttle>,
 }
 
 impl Default for Settings {
-    /// No plain http; 10,000 webhooks, a hundred times what Contentful allows its largest customers.
+    /// No plain http; 10,000 webhooks, a hundred times what Contentful allows its largest customers; 200 requests per
+    /// second, twenty times what it allows.
     fn default() -> Self {
-        Self { plain_http: PlainHttp::Never, webhooks_per_space: 10_000 }
+        Self { plain_http: PlainHttp::Never, webhooks_per_space: 10_000, requests_per_second: 200 }
     }
 }
 
 impl Control {
     /// Management over these parts.
     pub fn new(settings: Settings, deps: Deps) -> Self {
-        Self { settings, deps }
+        let throttle = Arc::new(Throttle::new(deps.clock.clone(), settings.requests_per_second));
+        Self { settings, deps, throttle }
     }
 
     /// The present instant, as everything here sees it.

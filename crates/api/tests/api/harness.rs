@@ -85,7 +85,10 @@ impl Instance {
             clock: clock.clone(),
             random: Arc::new(SeededRandom::new(1)),
         };
-        let control = Arc::new(Control::new(Settings { plain_http, webhooks_per_space: 5 }, deps));
+        let control = Arc::new(Control::new(
+            Settings { plain_http, webhooks_per_space: 5, ..Settings::default() },
+            deps,
+        ));
         let admin = control.bootstrap().await.expect("a first start").expect("a token").reveal().to_owned();
         let shutdown = Shutdown::new();
         let router = postrider_api::router(control, shutdown.clone());
