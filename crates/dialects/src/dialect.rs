@@ -1,5 +1,6 @@
 //! What every dialect can do with an event that leaves, and with a CMS's own webhook that comes in.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use postrider_domain::delivery::DeliveryId;
@@ -12,6 +13,7 @@ use postrider_domain::timestamp::Timestamp;
 use postrider_domain::topic::{InvalidTopic, TopicPattern};
 use postrider_domain::webhook::Webhook;
 
+use crate::options::{self, Switch};
 use crate::read_error::{ReadError, ReadErrors};
 use crate::received::{Proof, Received};
 use crate::request::{RenderError, Rendered};
@@ -54,6 +56,16 @@ pub trait Dialect: Send + Sync {
 
     /// Writes and signs the request. Fails only on what the webhook's owner must mend.
     fn write(&self, occasion: &Occasion<'_>) -> Result<Rendered, RenderError>;
+
+    /// The switches a webhook may set in `options`.
+    fn switches(&self) -> &'static [Switch] {
+        &[]
+    }
+
+    /// Refuses options that it does not have, and values they cannot take; all at once, each as `/options/name`.
+    fn check_options(&self, given: &BTreeMap<String, String>) -> Result<(), ReadErrors> {
+        options::check(self.name(), self.switches(), given)
+    }
 
     /// How it retries, unless the webhook says.
     fn default_policy(&self) -> RetryPolicy {

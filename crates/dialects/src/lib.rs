@@ -8,14 +8,18 @@
 //! - [`cloudevents`]: CloudEvents 1.0, in.
 //! - [`mod@dialect`]: what every dialect can do; [`topics`]: topics in the words of each CMS.
 //! - [`request`]: what all outgoing requests share; [`mask`]: what of them may be recorded.
+//! - [`options`]: the switches a webhook may set.
 //! - [`received`]: what a source takes in, and how it proves that it is genuine.
+//! - [`mustache`]: templates of bodies and URLs.
 //! - [`read_error`]: why a payload was refused.
 
 pub mod cloudevents;
 pub mod cometcms;
 pub mod dialect;
 pub mod mask;
+pub mod mustache;
 pub mod native;
+pub mod options;
 pub mod read_error;
 pub mod received;
 pub mod request;
