@@ -8,6 +8,7 @@
 //! - [`cloudevents`]: CloudEvents 1.0, in.
 //! - [`mod@dialect`]: what every dialect can do; [`topics`]: topics in the words of each CMS.
 //! - [`request`]: what all outgoing requests share; [`mask`]: what of them may be recorded.
+//! - [`matching`]: what of a decision depends on the dialect or on the content.
 //! - [`options`]: the switches a webhook may set.
 //! - [`received`]: what a source takes in, and how it proves that it is genuine.
 //! - [`mustache`]: templates of bodies and URLs.
@@ -17,6 +18,7 @@ pub mod cloudevents;
 pub mod cometcms;
 pub mod dialect;
 pub mod mask;
+pub mod matching;
 pub mod mustache;
 pub mod native;
 pub mod options;

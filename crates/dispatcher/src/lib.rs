@@ -2,7 +2,7 @@
 //!
 //! The way through the files:
 //!
-//! - `events` takes events: `matching` (over `index` and `spaces`, with `changed`) decides who wants one, `fanout` makes
+//! - `events` takes events: `matching` (over `index` and `spaces`) decides who wants one, `fanout` makes
 //!   the messages.
 //! - `lanes` takes deliveries: `admit` plans a batch (`suspects`, windows), `bundle` is one message with its lease,
 //!   `deliver` brings one delivery as far as it comes, `call` makes the call, `settle` does what follows from it, and
@@ -15,7 +15,6 @@ mod backlog;
 mod breaker;
 mod bundle;
 mod call;
-mod changed;
 mod deliver;
 mod events;
 mod fanout;

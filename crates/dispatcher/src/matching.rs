@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use postrider_domain::event::{Carriage, Carried, EventHead};
-use postrider_domain::matching::{Rule, Verdict, decide, needs_content};
+use postrider_dialects::matching::{Changed, decide_all_but_content, judge_changes};
+use postrider_domain::event::{Carriage, Carried};
+use postrider_domain::matching::{Verdict, decide, needs_content};
 use postrider_domain::record::{Decision, LISTED_MISSES};
 use postrider_ports::bodies::Bodies;
 use postrider_ports::error::PortResult;
 
-use crate::changed::Changed;
 use crate::index::{Known, SpaceIndex};
 
 /// What became of one event.
@@ -35,12 +35,13 @@ pub(crate) async fn match_event(
     let mut changed = None;
     for at in &candidates {
         let known = &all[*at];
-        let mut verdict = decide_all_but_content(known, head);
+        let mut verdict = decide_all_but_content(&known.webhook, known.dialect, head);
         if verdict.matched && needs_content(&known.webhook) {
-            if changed.is_none() {
-                changed = Some(read_changes(event, bodies).await?);
-            }
-            verdict = judge_changes(verdict, known, changed.as_ref());
+            let changed = match &mut changed {
+                Some(changed) => changed,
+                none => none.insert(read_changes(event, bodies).await?),
+            };
+            verdict = judge_changes(verdict, &known.webhook, changed);
         }
         if verdict.matched {
             wanted.push((Arc::clone(known), verdict));
@@ -59,26 +60,6 @@ pub(crate) async fn match_event(
     }
     let left_out = all.len() - wanted.len() - misses.len();
     Ok(Matched { wanted, misses, unlisted: u32::try_from(left_out).unwrap_or(u32::MAX) })
-}
-
-fn decide_all_but_content(known: &Known, head: &EventHead) -> Verdict {
-    let verdict = decide(&known.webhook, head);
-    match known.dialect {
-        // An unknown dialect is a fault of the webhook that its owner sees in the call record.
-        Some(dialect) if verdict.matched => match dialect.expressible(head) {
-            Ok(()) => verdict,
-            Err(reason) => Verdict::no(Rule::NotExpressible, reason),
-        },
-        _ => verdict,
-    }
-}
-
-fn judge_changes(verdict: Verdict, known: &Known, changed: Option<&Changed>) -> Verdict {
-    let fields = &known.webhook.wants.changed_fields;
-    match changed.and_then(|changed| changed.first(fields)) {
-        Some(_) => verdict,
-        None => Verdict::no(Rule::ChangedFields, format!("none of {} changed", fields.join(", "))),
-    }
 }
 
 async fn read_changes(event: &Carried, bodies: &dyn Bodies) -> PortResult<Changed> {

@@ -1,10 +1,38 @@
-//! `changedFields`: whether an event changed one of the fields a webhook cares about.
+//! The parts of a decision that `domain` cannot make: whether the dialect has words for the event, and whether one of the
+//! fields changed that the webhook cares about.
 
-use postrider_domain::event::Content;
+use postrider_domain::event::{Content, EventHead};
+use postrider_domain::matching::{Rule, Verdict, decide};
+use postrider_domain::webhook::Webhook;
 use serde_json::Value;
 
+use crate::dialect::Dialect;
+
+/// Decides by everything but `changedFields`. An unknown dialect (`None`) says nothing here: it is a fault of the webhook
+/// that its owner sees in the call record.
+pub fn decide_all_but_content(webhook: &Webhook, dialect: Option<&dyn Dialect>, head: &EventHead) -> Verdict {
+    let verdict = decide(webhook, head);
+    match dialect {
+        Some(dialect) if verdict.matched => match dialect.expressible(head) {
+            Ok(()) => verdict,
+            Err(reason) => Verdict::no(Rule::NotExpressible, reason),
+        },
+        _ => verdict,
+    }
+}
+
+/// What a match becomes by `changedFields` of a webhook that has some.
+pub fn judge_changes(matched: Verdict, webhook: &Webhook, changed: &Changed) -> Verdict {
+    let fields = &webhook.wants.changed_fields;
+    match changed.first(fields) {
+        Some(_) => matched,
+        None => Verdict::no(Rule::ChangedFields, format!("none of {} changed", fields.join(", "))),
+    }
+}
+
 /// What an event changed: the resource now and before, parsed once for all webhooks that ask.
-pub(crate) struct Changed {
+#[derive(Debug)]
+pub struct Changed {
     data: Value,
     previous: Value,
 }
@@ -12,7 +40,7 @@ pub(crate) struct Changed {
 impl Changed {
     /// Parses the content. An event that does not say what was before counts as having changed everything it has: a new
     /// resource has, and otherwise a call too many is better than one too few.
-    pub(crate) fn new(content: &Content) -> Self {
+    pub fn new(content: &Content) -> Self {
         let read = |text: &str| serde_json::from_str(text).unwrap_or(Value::Null);
         Self {
             data: read(content.data.as_str()),
@@ -21,7 +49,7 @@ impl Changed {
     }
 
     /// The first of these fields that changed. A field is a JSON pointer (RFC 6901), or the name of a top-level field.
-    pub(crate) fn first<'a>(&self, fields: &'a [String]) -> Option<&'a str> {
+    pub fn first<'a>(&self, fields: &'a [String]) -> Option<&'a str> {
         fields.iter().map(String::as_str).find(|field| at(&self.data, field) != at(&self.previous, field))
     }
 }
