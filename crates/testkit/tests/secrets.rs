@@ -23,6 +23,7 @@ enum Flaw {
     ForgivesWhatFollows,
     TakesPlainText,
     NamesNoKey,
+    GivesAKeyUp,
     SealsAlike,
     SealsNothing,
     ShowsTheSealed,
@@ -114,7 +115,9 @@ impl Secrets for Flawed {
         let (key, text) = rest?.split_once('.').ok_or_else(broken)?;
         if key != "k1" {
             let name = if self.flaw == Flaw::NamesNoKey { "a key" } else { key };
-            return Err(self.refuse(&format!("{name} is not in the ring"), sealed, b""));
+            let refused = self.refuse(&format!("{name} is not in the ring"), sealed, b"");
+            let given_up = self.flaw == Flaw::GivesAKeyUp;
+            return Err(if given_up { refused } else { PortError::transient(refused.message) });
         }
         if self.flaw == Flaw::SealsNothing {
             return Ok(text.to_owned());
@@ -164,7 +167,8 @@ async fn the_suite_for_secrets_rejects_what_is_broken() {
         (Flaw::ForgivesWhatFollows, "a_cut_or_lengthened_text_stays_shut"),
         (Flaw::TakesPlainText, "what_was_never_sealed_stays_shut"),
         (Flaw::ShowsTheSecret, "what_was_never_sealed_stays_shut"),
-        (Flaw::NamesNoKey, "an_unknown_key_is_named"),
+        (Flaw::NamesNoKey, "an_unknown_key_is_named_and_may_come_back"),
+        (Flaw::GivesAKeyUp, "an_unknown_key_is_named_and_may_come_back"),
         (Flaw::SealsAlike, "two_seals_of_one_text_differ"),
         (Flaw::SealsNothing, "a_secret_is_never_shown"),
         (Flaw::ShowsTheSealed, "a_secret_is_never_shown"),

@@ -27,7 +27,10 @@ pub enum InvalidKeys {
     #[error("the key ring is empty: give at least one line `id:base64` of 32 random bytes")]
     Empty,
     /// A line is not `id:base64` of 32 bytes.
-    #[error("line {line} of the key ring is not `id:base64`: {problem}")]
+    #[error(
+        "line {line} of the key ring is not `id:base64`: {problem}; such a line is what `postrider keys new` prints, and \
+         remarks begin with #"
+    )]
     Line {
         /// From 1.
         line: usize,
@@ -35,8 +38,17 @@ pub enum InvalidKeys {
         problem: &'static str,
     },
     /// Two keys of the same id.
-    #[error("key id {0:?} stands twice in the key ring: each key needs its own")]
-    Twice(String),
+    #[error(
+        "line {line} of the key ring has the id {id:?} of line {first} again: each key needs its own, so delete one of them"
+    )]
+    Twice {
+        /// The id.
+        id: KeyId,
+        /// Of the second, from 1.
+        line: usize,
+        /// Of the first.
+        first: usize,
+    },
 }
 
 impl KeyId {
@@ -60,18 +72,19 @@ impl Key {
 
     /// Reads the lines of a key ring, blank lines and `#` comments left out.
     pub fn parse_all(text: &str) -> Result<Vec<Self>, InvalidKeys> {
-        let mut keys: Vec<Self> = Vec::new();
-        for (at, line) in text.lines().map(str::trim).enumerate() {
-            if line.is_empty() || line.starts_with('#') {
-                continue;
+        let mut keys: Vec<(usize, Self)> = Vec::new();
+        for (line, text) in (1..).zip(text.lines()).filter(|(_, text)| holds_key(text)) {
+            let key = Self::parse(text.trim()).map_err(|problem| InvalidKeys::Line { line, problem })?;
+            if let Some((first, _)) = keys.iter().find(|(_, known)| known.id == key.id) {
+                return Err(InvalidKeys::Twice { id: key.id, line, first: *first });
             }
-            let key = Self::parse(line).map_err(|problem| InvalidKeys::Line { line: at + 1, problem })?;
-            if keys.iter().any(|known| known.id == key.id) {
-                return Err(InvalidKeys::Twice(key.id.0));
-            }
-            keys.push(key);
+            keys.push((line, key));
         }
-        if keys.is_empty() { Err(InvalidKeys::Empty) } else { Ok(keys) }
+        if keys.is_empty() {
+            Err(InvalidKeys::Empty)
+        } else {
+            Ok(keys.into_iter().map(|(_, key)| key).collect())
+        }
     }
 
     /// The line that reads back as this key. It is the key: keep it where keys are kept.
@@ -86,6 +99,12 @@ impl Key {
         let bits = <[u8; 32]>::try_from(bits.as_slice()).map_err(|_| "the key does not have 32 bytes")?;
         Self::new(id.trim(), bits).ok_or("the id must be 1 to 32 of A-Z a-z 0-9 _ -")
     }
+}
+
+/// Whether a line is neither blank nor a remark.
+pub(crate) fn holds_key(line: &str) -> bool {
+    let line = line.trim();
+    !line.is_empty() && !line.starts_with('#')
 }
 
 impl fmt::Display for KeyId {
@@ -129,9 +148,10 @@ mod tests {
 
     #[test]
     fn two_keys_of_one_id_are_refused() {
-        let line = Key::new("k1", [7; 32]).expect("a key").to_line();
-        let error = Key::parse_all(&format!("{}\n{}", line.as_str(), line.as_str())).expect_err("twice");
-        assert_eq!(error, InvalidKeys::Twice("k1".into()));
+        let key = Key::new("k1", [7; 32]).expect("a key");
+        let line = key.to_line();
+        let error = Key::parse_all(&format!("#\n{}\n\n{}", line.as_str(), line.as_str())).expect_err("twice");
+        assert_eq!(error, InvalidKeys::Twice { id: key.id, line: 4, first: 2 });
     }
 
     #[test]

@@ -20,7 +20,7 @@ suite!(
         every_changed_character_keeps_it_shut,
         a_cut_or_lengthened_text_stays_shut,
         what_was_never_sealed_stays_shut,
-        an_unknown_key_is_named,
+        an_unknown_key_is_named_and_may_come_back,
         two_seals_of_one_text_differ,
         a_secret_is_never_shown,
     ]
@@ -36,12 +36,18 @@ fn place(space: &SpaceId) -> Place<'_> {
 }
 
 impl SecretsBench<'_> {
-    /// Why it does not open there.
+    /// Why it does not open there, and never will.
     fn refused(&self, place: Place<'_>, sealed: &Sealed, what: &str) -> Result<PortError, Fault> {
+        let error = self.shut(place, sealed, what)?;
+        same!(error.kind, PortErrorKind::Permanent, "the kind of the error, {what}");
+        Ok(error)
+    }
+
+    /// Why it does not open there.
+    fn shut(&self, place: Place<'_>, sealed: &Sealed, what: &str) -> Result<PortError, Fault> {
         let Err(error) = self.on.open(place, sealed) else {
             return Err(Fault::new(format!("it opens {what}")));
         };
-        same!(error.kind, PortErrorKind::Permanent, "the kind of the error, {what}");
         ensure!(!shown(&error).contains(SECRET), "the error shows the secret, {what}");
         Ok(error)
     }
@@ -118,13 +124,21 @@ async fn every_changed_character_keeps_it_shut(bench: &SecretsBench<'_>) -> Chec
     let space = space("s");
     let sealed = bench.on.seal(place(&space), SECRET)?;
     let text: Vec<char> = sealed.as_str().chars().collect();
+    let [version, key, _] = parts(&sealed)?;
+    let id = version.len() + 1..version.len() + 1 + key.len();
     for at in 0..text.len() {
         // Characters of the text itself: the change is not refused for its spelling alone.
         let other = text.iter().rev().find(|other| **other != text[at]).copied();
         let mut changed = text.clone();
         changed[at] = other.ok_or_else(|| Fault::new("a sealed text must have two different characters"))?;
         let changed = Sealed::new(changed.into_iter().collect::<String>());
-        bench.refused(place(&space), &changed, &format!("with a change at {at}"))?;
+        let what = format!("with a change at {at}");
+        if id.contains(&at) {
+            // It names another key, which may be known or not.
+            bench.shut(place(&space), &changed, &what)?;
+        } else {
+            bench.refused(place(&space), &changed, &what)?;
+        }
     }
     Ok(())
 }
@@ -160,12 +174,13 @@ async fn what_was_never_sealed_stays_shut(bench: &SecretsBench<'_>) -> Checked {
     Ok(())
 }
 
-async fn an_unknown_key_is_named(bench: &SecretsBench<'_>) -> Checked {
+async fn an_unknown_key_is_named_and_may_come_back(bench: &SecretsBench<'_>) -> Checked {
     let space = space("s");
     let sealed = bench.on.seal(place(&space), SECRET)?;
     let [version, _, bytes] = parts(&sealed)?;
     let lost = Sealed::new(format!("{version}.lost-key-7.{bytes}"));
-    let error = bench.refused(place(&space), &lost, "with a key that is not in the ring")?;
+    let error = bench.shut(place(&space), &lost, "with a key that is not in the ring")?;
+    same!(error.kind, PortErrorKind::Transient, "the kind of the error: the key can be put back");
     ensure!(error.to_string().contains("lost-key-7"), "the error must name the missing key: {error}");
     Ok(())
 }
