@@ -90,6 +90,11 @@ const PLACES: [Place; 16] = [
         why: "only the vault seals and opens",
     },
     Place {
+        crates: &["aws-lc-rs"],
+        rule: Where::OnlyIn(&["dialects"]),
+        why: "RSA-PSS is Contentstack's signature; everything else that is signed is HMAC",
+    },
+    Place {
         crates: &["tracing-subscriber"],
         rule: Where::OnlyIn(&["runtime"]),
         why: "only runtime decides where log lines go",

@@ -108,7 +108,7 @@ fn name_of(head: &EventHead) -> Result<(&'static str, &str), String> {
     if head.event_type.as_str() != "Entry" {
         return Err(format!("CometCMS speaks only of entries, not of type {}", head.event_type));
     }
-    let Some(name) = topics::cometcms_name(&head.action) else {
+    let Some(name) = topics::entry_name(NAME, &head.action) else {
         return Err(format!("CometCMS has no event for action {}", head.action));
     };
     let was_in_trash = matches!(head.resource.state.as_deref(), Some("trash" | "trashed"));
@@ -186,7 +186,7 @@ pub fn read(text: &str, scope: &Scope, now: Timestamp) -> Result<Event, ReadErro
 fn read_kind(event: &str, faults: &mut Faults) -> Option<(EventType, Action)> {
     let (event_type, action) = if event == MANUAL {
         ("Webhook", "manual")
-    } else if let Some(action) = topics::cometcms_action(event) {
+    } else if let Some(action) = topics::action_of(NAME, event) {
         ("Entry", action)
     } else {
         let problem = format!("{:?} is no event of CometCMS", event.chars().take(64).collect::<String>());

@@ -2,6 +2,8 @@
 
 use postrider_domain::topic::{Action, ActionPattern, EventType, InvalidTopic, TopicPattern};
 
+use crate::{cometcms, contentstack, contismo};
+
 /// A topic of a dialect, and the types and actions it means.
 struct Foreign {
     given: &'static str,
@@ -9,9 +11,13 @@ struct Foreign {
     actions: &'static [&'static str],
 }
 
+/// Every dialect with words of its own. No word may stand in two of them with two meanings.
+const TABLES: [(&str, &[Foreign]); 3] =
+    [(cometcms::NAME, COMETCMS), (contismo::NAME, CONTISMO), (contentstack::NAME, CONTENTSTACK)];
+
 /// CometCMS: `seeds/cometcms-webhooks.txt`, "Events". It deletes by moving to the trash and says nothing when the trash
 /// is emptied; events of systems without a trash only know `delete`, so both are `content.deleted`.
-const FOREIGN: [Foreign; 6] = [
+const COMETCMS: &[Foreign] = &[
     entry("content.created", &["create"]),
     entry("content.updated", &["save"]),
     entry("content.published", &["publish"]),
@@ -20,13 +26,76 @@ const FOREIGN: [Foreign; 6] = [
     entry("content.restored", &["restore"]),
 ];
 
+/// Contismo: `seeds/contismo-event-hooks.txt`, "Triggers".
+const CONTISMO: &[Foreign] = &[
+    entry("Entry Created", &["create"]),
+    entry("Entry Updated", &["save"]),
+    entry("Entry Published", &["publish"]),
+    entry("Entry Unpublished", &["unpublish"]),
+    entry("Entry Moved to Trash", &["trash"]),
+    entry("Entry Restored", &["restore"]),
+    entry("Entry Permanently Deleted", &["delete"]),
+    entry("Workflow Transitioned", &["workflow_transition"]),
+];
+
+/// Contentstack's channels (`cms-apis.md` §3.2) as far as they name no uid: those are limits (`contentTypes`, `entities`).
+/// `{publish|unpublish}` alone is the success, as everywhere.
+const CONTENTSTACK: &[Foreign] = &[
+    on("content_types.create", "ContentType", &["create"]),
+    on("content_types.update", "ContentType", &["save"]),
+    on("content_types.delete", "ContentType", &["delete"]),
+    entry("content_types.entries.create", &["create"]),
+    entry("content_types.entries.update", &["save"]),
+    entry("content_types.entries.delete", &["trash", "delete"]),
+    entry("content_types.entries.publish", &["publish"]),
+    entry("content_types.entries.publish.fail", &["publish.fail"]),
+    entry("content_types.entries.unpublish", &["unpublish"]),
+    entry("content_types.entries.unpublish.fail", &["unpublish.fail"]),
+    entry("content_types.entries.environments.publish.success", &["publish"]),
+    entry("content_types.entries.environments.publish.fail", &["publish.fail"]),
+    entry("content_types.entries.environments.unpublish.success", &["unpublish"]),
+    entry("content_types.entries.environments.unpublish.fail", &["unpublish.fail"]),
+    on("content_types.entries.comments.create", "Comment", &["create"]),
+    on("content_types.entries.comments.update", "Comment", &["save"]),
+    on("content_types.entries.comments.delete", "Comment", &["delete"]),
+    on("assets.create", "Asset", &["create"]),
+    on("assets.update", "Asset", &["save"]),
+    on("assets.delete", "Asset", &["trash", "delete"]),
+    on("assets.publish", "Asset", &["publish"]),
+    on("assets.publish.fail", "Asset", &["publish.fail"]),
+    on("assets.unpublish", "Asset", &["unpublish"]),
+    on("assets.unpublish.fail", "Asset", &["unpublish.fail"]),
+    on("assets.environments.publish.success", "Asset", &["publish"]),
+    on("assets.environments.publish.fail", "Asset", &["publish.fail"]),
+    on("assets.environments.unpublish.success", "Asset", &["unpublish"]),
+    on("assets.environments.unpublish.fail", "Asset", &["unpublish.fail"]),
+    on("global_fields.create", "GlobalField", &["create"]),
+    on("global_fields.update", "GlobalField", &["save"]),
+    on("global_fields.delete", "GlobalField", &["delete"]),
+    on("releases.create", "Release", &["create"]),
+    on("releases.update", "Release", &["save"]),
+    on("releases.delete", "Release", &["delete"]),
+    on("releases.environments.deploy", "Release", &["deploy"]),
+    on("releases.environments.deploy.success", "Release", &["deploy"]),
+    on("releases.environments.deploy.fail", "Release", &["deploy.fail"]),
+];
+
 const fn entry(given: &'static str, actions: &'static [&'static str]) -> Foreign {
-    Foreign { given, event_type: "Entry", actions }
+    on(given, "Entry", actions)
+}
+
+const fn on(given: &'static str, event_type: &'static str, actions: &'static [&'static str]) -> Foreign {
+    Foreign { given, event_type, actions }
+}
+
+fn table(dialect: &str) -> &'static [Foreign] {
+    TABLES.iter().find(|(name, _)| *name == dialect).map_or(&[], |(_, table)| table)
 }
 
 /// What a topic means: a dialect's own name if it is one, else `Type.action`.
 pub fn understand(given: &str) -> Result<Vec<TopicPattern>, InvalidTopic> {
-    let Some(foreign) = FOREIGN.iter().find(|foreign| foreign.given == given) else {
+    let mut all = TABLES.iter().flat_map(|(_, table)| table.iter());
+    let Some(foreign) = all.find(|foreign| foreign.given == given) else {
         return Ok(vec![TopicPattern::parse(given)?]);
     };
     let pattern = |action: &&str| {
@@ -38,15 +107,26 @@ pub fn understand(given: &str) -> Result<Vec<TopicPattern>, InvalidTopic> {
     foreign.actions.iter().map(pattern).collect()
 }
 
-/// CometCMS's name for an action of an `Entry`, if it has one. An action's success counts as the action.
-pub(crate) fn cometcms_name(action: &Action) -> Option<&'static str> {
-    let plain = action.as_str().strip_suffix(".success").unwrap_or(action.as_str());
-    FOREIGN.iter().find(|foreign| foreign.actions.contains(&plain)).map(|foreign| foreign.given)
+/// The topics that a dialect has words for, in its own words.
+pub fn own_names(dialect: &str) -> impl Iterator<Item = &'static str> {
+    table(dialect).iter().map(|foreign| foreign.given)
 }
 
-/// The action that CometCMS means by a name: the first of those the name stands for.
-pub(crate) fn cometcms_action(name: &str) -> Option<&'static str> {
-    FOREIGN.iter().find(|foreign| foreign.given == name).and_then(|foreign| foreign.actions.first().copied())
+/// A dialect's name for an action of an `Entry`, if it has one. An action's success counts as the action.
+pub(crate) fn entry_name(dialect: &str, action: &Action) -> Option<&'static str> {
+    let plain = action.as_str().strip_suffix(".success").unwrap_or(action.as_str());
+    let found = table(dialect)
+        .iter()
+        .find(|foreign| foreign.event_type == "Entry" && foreign.actions.contains(&plain))?;
+    Some(found.given)
+}
+
+/// The action that a dialect means by a name: the first of those the name stands for.
+pub(crate) fn action_of(dialect: &str, name: &str) -> Option<&'static str> {
+    table(dialect)
+        .iter()
+        .find(|foreign| foreign.given == name)
+        .and_then(|foreign| foreign.actions.first().copied())
 }
 
 #[cfg(test)]
@@ -61,6 +141,10 @@ mod tests {
     fn a_topic_may_be_given_in_a_dialects_words_or_in_ours() {
         assert_eq!(printed("content.published"), ["Entry.publish"]);
         assert_eq!(printed("content.deleted"), ["Entry.trash", "Entry.delete"]);
+        assert_eq!(printed("Entry Moved to Trash"), ["Entry.trash"]);
+        assert_eq!(printed("Workflow Transitioned"), ["Entry.workflow_transition"]);
+        assert_eq!(printed("content_types.entries.environments.publish.success"), ["Entry.publish"]);
+        assert_eq!(printed("releases.environments.deploy.fail"), ["Release.deploy.fail"]);
         assert_eq!(printed("Entry.publish.*"), ["Entry.publish.*"]);
         assert_eq!(printed("*.*"), ["*.*"]);
         assert!(understand("nonsense").is_err());
@@ -68,11 +152,26 @@ mod tests {
 
     #[test]
     fn every_foreign_name_translates_there_and_back() {
-        for foreign in &FOREIGN {
-            let action = cometcms_action(foreign.given).expect("known");
-            let action = Action::new(action).expect("valid");
-            assert_eq!(cometcms_name(&action), Some(foreign.given));
-            assert!(understand(foreign.given).is_ok_and(|patterns| !patterns.is_empty()));
+        for (dialect, table) in &TABLES[..2] {
+            for foreign in *table {
+                let action = action_of(dialect, foreign.given).expect("known");
+                let action = Action::new(action).expect("valid");
+                assert_eq!(entry_name(dialect, &action), Some(foreign.given));
+            }
         }
+    }
+
+    #[test]
+    fn no_word_stands_for_two_things_and_each_means_something() {
+        let words: Vec<_> = TABLES.iter().flat_map(|(_, table)| table.iter()).collect();
+        for (at, foreign) in words.iter().enumerate() {
+            assert!(
+                understand(foreign.given).is_ok_and(|patterns| !patterns.is_empty()),
+                "{}",
+                foreign.given
+            );
+            assert!(words[at + 1..].iter().all(|other| other.given != foreign.given), "{}", foreign.given);
+        }
+        assert_eq!(own_names(contismo::NAME).count(), 8, "Contismo's eight triggers");
     }
 }

@@ -1,0 +1,4 @@
+//! Contismo, in and out.
+
+/// The name webhooks and sources choose it by.
+pub const NAME: &str = "contismo";
