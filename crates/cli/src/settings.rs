@@ -12,10 +12,12 @@ use key::Key;
 use layers::{Layers, Places, Source};
 use reader::Reader;
 use sections::amqp::Amqp;
+use sections::api::Api;
 use sections::data::Data;
 use sections::dispatcher::Dispatcher;
 use sections::ingest::Ingest;
 use sections::keys::Keys;
+use sections::limits::Limits;
 use sections::log::Log;
 use sections::outbound::Outbound;
 use sections::postgres::Postgres;
@@ -35,6 +37,8 @@ pub const KEYS: &[&[Key]] = &[
     sections::ingest::KEYS,
     sections::dispatcher::KEYS,
     sections::outbound::KEYS,
+    sections::api::KEYS,
+    sections::limits::KEYS,
     sections::retention::KEYS,
     sections::log::KEYS,
     sections::telemetry::KEYS,
@@ -61,6 +65,10 @@ pub struct Settings {
     pub dispatcher: Dispatcher,
     /// Whom webhooks may call.
     pub outbound: Outbound,
+    /// How often management may be asked.
+    pub api: Api,
+    /// How much a space may have.
+    pub limits: Limits,
     /// How long the log is kept.
     pub retention: Retention,
     /// What is logged.
@@ -113,6 +121,8 @@ impl Settings {
         let ingest = Ingest::read(reader);
         let dispatcher = Dispatcher::read(reader);
         let outbound = Outbound::read(reader);
+        let api = Api::read(reader);
+        let limits = Limits::read(reader);
         let retention = Retention::read(reader);
         let log = Log::read(reader);
         let telemetry = Telemetry::read(reader);
@@ -127,6 +137,8 @@ impl Settings {
             ingest: ingest?,
             dispatcher: dispatcher?,
             outbound: outbound?,
+            api: api?,
+            limits: limits?,
             retention: retention?,
             log: log?,
             telemetry: telemetry?,

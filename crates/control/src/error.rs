@@ -85,6 +85,14 @@ impl ControlError {
         Self::Invalid(vec![fault])
     }
 
+    /// There are as many as there may be.
+    pub(crate) fn full(most: usize, what: &str, setting: &str) -> Self {
+        Self::Conflict(format!(
+            "there are {most} {what} here, as many as there may be; delete one first, or have the operator raise the \
+             setting {setting}"
+        ))
+    }
+
     /// There is no such thing.
     pub(crate) fn missing(what: &str, id: impl std::fmt::Display) -> Self {
         Self::NotFound(format!("there is no {what} {id} here"))

@@ -52,6 +52,7 @@ use throttle::Throttle;
 pub use access::{Actor, Unauthenticated};
 pub use error::{ControlError, ControlResult, FieldFault};
 pub use pacing::LONGEST_TIMEOUT;
+pub use postrider_dialects::{names as dialect_names, source_names as source_dialect_names};
 pub use postrider_ports::access::Space;
 pub use postrider_ports::error::{PortError, PortErrorKind};
 pub use postrider_ports::log::{Cursor, DeliveryRow, EXACT_TOTAL, EventRow, LogQuery, Page};
@@ -62,8 +63,15 @@ pub use postrider_ports::queue::{Depth, ParkedMessage};
 pub struct Settings {
     /// Whether webhooks may have `http://` targets (`outbound.plain_http`).
     pub plain_http: PlainHttp,
-    /// How many webhooks a space may have (`limits.webhooks_per_space`).
+    /// How many webhooks a space may have (`limits.webhooks_per_space`). This and the other limits are looked at before
+    /// something is made, so what is made at the same instant may pass one by a few.
     pub webhooks_per_space: usize,
+    /// How many sources a space may have (`limits.sources_per_space`).
+    pub sources_per_space: usize,
+    /// How many valid tokens a space may have, and the instance beside its spaces (`limits.tokens_per_space`).
+    pub tokens_per_space: usize,
+    /// How many environments a space may have (`limits.environments_per_space`).
+    pub environments_per_space: usize,
     /// Requests per second of one token; it may save up twice as many (`api.requests_per_second`).
     pub requests_per_second: u32,
 }
@@ -108,10 +116,18 @@ pub struct Control {
 }
 
 impl Default for Settings {
-    /// No plain http; 10,000 webhooks, a hundred times what Contentful allows its largest customers; 200 requests per
-    /// second, twenty times what it allows.
+    /// No plain http. 10,000 webhooks, a hundred times what Contentful allows its largest customers; 100 sources, since
+    /// nobody has more CMSs; 1,000 tokens and 1,000 environments, ten times what large installations have. 200 requests
+    /// per second, twenty times what Contentful allows.
     fn default() -> Self {
-        Self { plain_http: PlainHttp::Never, webhooks_per_space: 10_000, requests_per_second: 200 }
+        Self {
+            plain_http: PlainHttp::Never,
+            webhooks_per_space: 10_000,
+            sources_per_space: 100,
+            tokens_per_space: 1_000,
+            environments_per_space: 1_000,
+            requests_per_second: 200,
+        }
     }
 }
 

@@ -15,9 +15,6 @@ use crate::signing::check_secret;
 use crate::webhooks::Secret;
 use crate::{Control, names, random_text};
 
-/// Most sources of one space: a list is answered whole, and nobody has more CMSs.
-const MOST: usize = 1_000;
-
 /// A source as asked for.
 #[derive(Clone, Default)]
 pub struct SourceDraft {
@@ -85,9 +82,9 @@ impl Control {
         self.enter(actor, space, Permission::IntegrationsManage).await?;
         check(&draft)?;
         let before = self.deps.sources.source(space, id).await?;
-        if before.is_none() && self.deps.sources.sources(space).await?.len() >= MOST {
-            let problem = format!("space {space} has {MOST} sources, and may have no more; delete one first");
-            return Err(ControlError::Conflict(problem));
+        let most = self.settings.sources_per_space;
+        if before.is_none() && self.deps.sources.sources(space).await?.len() >= most {
+            return Err(ControlError::full(most, "sources", "limits.sources_per_space"));
         }
         let seal =
             |secret: &str| self.deps.secrets.seal(Place { space, owner: id.as_str(), field: SOURCE }, secret);

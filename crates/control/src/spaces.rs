@@ -1,5 +1,7 @@
 //! Spaces and their environments.
 
+use std::collections::BTreeSet;
+
 use postrider_domain::id::{EnvironmentId, SpaceId};
 use postrider_domain::token::Permission;
 use postrider_ports::access::Space;
@@ -8,8 +10,8 @@ use crate::access::Actor;
 use crate::error::{ControlError, ControlResult, FieldFault};
 use crate::{Control, names};
 
-/// Most environments of a space (Contentful's largest plans have about 100).
-const MOST_ENVIRONMENTS: usize = 1_000;
+/// The setting of how many environments a space may have.
+const ENVIRONMENTS: &str = "limits.environments_per_space";
 
 /// A space as asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,10 +58,13 @@ impl Control {
             space.name = name;
         }
         if let Some(mut environments) = draft.environments {
-            environments.dedup();
-            if !(1..=MOST_ENVIRONMENTS).contains(&environments.len()) {
+            let mut seen = BTreeSet::new();
+            environments.retain(|one| seen.insert(one.clone()));
+            let most = self.settings.environments_per_space;
+            if !(1..=most).contains(&environments.len()) {
                 let problem = format!("there are {} environments", environments.len());
-                faults.push(FieldFault::new("environments", "size", problem, "give 1 to 1000"));
+                let fix = format!("give 1 to {most} (setting {ENVIRONMENTS})");
+                faults.push(FieldFault::new("environments", "size", problem, fix));
             }
             space.environments = environments;
         }
@@ -81,10 +86,9 @@ impl Control {
         if space.environments.contains(environment) {
             return Ok((space, false));
         }
-        if space.environments.len() >= MOST_ENVIRONMENTS {
-            return Err(ControlError::Conflict(format!(
-                "the space has {MOST_ENVIRONMENTS} environments, the most"
-            )));
+        let most = self.settings.environments_per_space;
+        if space.environments.len() >= most {
+            return Err(ControlError::full(most, "environments", ENVIRONMENTS));
         }
         space.environments.push(environment.clone());
         self.deps.spaces.put_space(&space).await?;

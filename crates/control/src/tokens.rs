@@ -59,6 +59,12 @@ impl Control {
         if !faults.is_empty() {
             return Err(ControlError::Invalid(faults));
         }
+        let (most, now) = (self.settings.tokens_per_space, self.now());
+        let tokens = self.deps.tokens.list().await?;
+        let beside = |token: &&Token| token.grant.space == draft.space && token.is_valid(now);
+        if tokens.iter().filter(beside).count() >= most {
+            return Err(ControlError::full(most, "valid tokens", "limits.tokens_per_space"));
+        }
         self.insert_token(draft).await
     }
 

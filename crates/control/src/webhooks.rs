@@ -229,9 +229,7 @@ impl Control {
         let built = self.build(actor, space, id, &draft, None)?;
         let most = self.settings.webhooks_per_space;
         if self.deps.registry.list(space, 0, 1).await?.1 >= most {
-            return Err(ControlError::Conflict(format!(
-                "the space has {most} webhooks, as many as it may have; delete one first"
-            )));
+            return Err(ControlError::full(most, "webhooks", "limits.webhooks_per_space"));
         }
         self.deps.registry.create(&built.webhook).await.map_err(|error| match error.kind {
             PortErrorKind::Conflict => ControlError::Conflict(format!(

@@ -35,9 +35,14 @@ pub(super) struct Stage<'a> {
 impl Stage<'_> {
     /// The management use-cases.
     pub(super) fn control(&self, queues: &Queues, store: &Store, log: &Log, outward: &Outward) -> Control {
+        let limits = &self.settings.limits;
         let settings = postrider_control::Settings {
             plain_http: outward.plain_http,
-            ..postrider_control::Settings::default()
+            webhooks_per_space: limits.webhooks,
+            sources_per_space: limits.sources,
+            tokens_per_space: limits.tokens,
+            environments_per_space: limits.environments,
+            requests_per_second: self.settings.api.requests_per_second,
         };
         let deps = postrider_control::Deps {
             registry: store.registry.clone(),
