@@ -3,6 +3,8 @@
 mod cloudevents;
 mod cometcms;
 mod mask;
+mod mustache;
+mod mustache_spec;
 mod native;
 mod requests;
 mod samples;
