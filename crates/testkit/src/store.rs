@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use postrider_domain::id::{SourceId, SpaceId, TokenId, WebhookId};
+use postrider_domain::secret::Sealed;
 use postrider_domain::source::Source;
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::token::Token;
@@ -260,6 +261,20 @@ impl Sources for MemoryStore {
         }
         state.sources.insert(place, put);
         Ok(())
+    }
+
+    async fn reseal_source(
+        &self,
+        space: &SpaceId,
+        id: &SourceId,
+        from: &Sealed,
+        to: &Sealed,
+    ) -> PortResult<bool> {
+        let mut state = self.lock();
+        let source = state.sources.get_mut(&(space.clone(), id.clone()));
+        let Some(source) = source.filter(|one| one.secret == *from) else { return Ok(false) };
+        source.secret = to.clone();
+        Ok(true)
     }
 
     async fn delete_source(&self, space: &SpaceId, id: &SourceId) -> PortResult<bool> {

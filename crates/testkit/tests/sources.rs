@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use postrider_domain::id::{SourceId, SpaceId};
+use postrider_domain::secret::Sealed;
 use postrider_domain::source::Source;
 use postrider_ports::error::PortResult;
 use postrider_ports::sources::Sources;
@@ -20,6 +21,8 @@ enum Flaw {
     Unordered,
     SaysYesToDeleting,
     KeepsTheDeleted,
+    ResealsWhatChanged,
+    SaysYesToResealing,
 }
 
 struct Flawed(MemoryStore, Flaw);
@@ -56,6 +59,25 @@ impl Sources for Flawed {
             _ => {}
         }
         self.0.put_source(&source).await
+    }
+
+    async fn reseal_source(
+        &self,
+        space: &SpaceId,
+        id: &SourceId,
+        from: &Sealed,
+        to: &Sealed,
+    ) -> PortResult<bool> {
+        let Some(mut source) = self.0.source(space, id).await? else { return Ok(false) };
+        match self.1 {
+            Flaw::ResealsWhatChanged => {
+                source.secret = to.clone();
+                self.0.put_source(&source).await?;
+                Ok(true)
+            }
+            Flaw::SaysYesToResealing => self.0.reseal_source(space, id, from, to).await.map(|_| true),
+            _ => self.0.reseal_source(&self.place(space), id, from, to).await,
+        }
     }
 
     async fn delete_source(&self, space: &SpaceId, id: &SourceId) -> PortResult<bool> {
@@ -96,6 +118,8 @@ async fn the_suite_for_sources_rejects_what_is_broken() {
         (Flaw::KeepsTheOldSecret, "putting_it_again_replaces_all_but_its_making"),
         (Flaw::Unordered, "sources_are_listed_by_id_and_space"),
         (Flaw::SaysYesToDeleting, "a_deleted_source_is_gone_and_no_other"),
+        (Flaw::ResealsWhatChanged, "only_the_secret_that_was_read_is_sealed_anew"),
+        (Flaw::SaysYesToResealing, "only_the_secret_that_was_read_is_sealed_anew"),
         (Flaw::KeepsTheDeleted, "a_deleted_source_is_gone_and_no_other"),
     ] {
         let harness = move |_| Arc::new(Flawed(MemoryStore::new(), flaw)) as _;

@@ -57,6 +57,24 @@ impl Sources for Database {
         Ok(())
     }
 
+    async fn reseal_source(
+        &self,
+        space: &SpaceId,
+        id: &SourceId,
+        from: &Sealed,
+        to: &Sealed,
+    ) -> PortResult<bool> {
+        let done = sqlx::query("UPDATE sources SET secret = $1 WHERE space = $2 AND id = $3 AND secret = $4")
+            .bind(to.as_str())
+            .bind(space.as_str())
+            .bind(id.as_str())
+            .bind(from.as_str())
+            .execute(self.pool())
+            .await
+            .map_err(fail("seal a source's secret anew"))?;
+        Ok(done.rows_affected() > 0)
+    }
+
     async fn delete_source(&self, space: &SpaceId, id: &SourceId) -> PortResult<bool> {
         let done = sqlx::query("DELETE FROM sources WHERE space = $1 AND id = $2")
             .bind(space.as_str())

@@ -68,6 +68,31 @@ impl Sources for Database {
         self.shared.writer.single("store a source", work).await
     }
 
+    async fn reseal_source(
+        &self,
+        space: &SpaceId,
+        id: &SourceId,
+        from: &Sealed,
+        to: &Sealed,
+    ) -> PortResult<bool> {
+        let (space, id, from, to) = (space.clone(), id.clone(), from.clone(), to.clone());
+        let work = step(move |connection| {
+            Box::pin(async move {
+                let done = sqlx::query(
+                    "UPDATE sources SET secret = ?1 WHERE space = ?2 AND id = ?3 AND secret = ?4",
+                )
+                .bind(to.as_str())
+                .bind(space.as_str())
+                .bind(id.as_str())
+                .bind(from.as_str())
+                .execute(connection)
+                .await?;
+                Ok(done.rows_affected() > 0)
+            })
+        });
+        self.shared.writer.single("seal a source's secret anew", work).await
+    }
+
     async fn delete_source(&self, space: &SpaceId, id: &SourceId) -> PortResult<bool> {
         let (space, id) = (space.clone(), id.clone());
         let work = step(move |connection| {

@@ -19,6 +19,7 @@ suite!(
         a_source_is_found_in_its_space_alone,
         putting_it_again_replaces_all_but_its_making,
         sources_are_listed_by_id_and_space,
+        only_the_secret_that_was_read_is_sealed_anew,
         a_deleted_source_is_gone_and_no_other,
         a_source_outlives_its_process,
     ]
@@ -89,6 +90,26 @@ async fn sources_are_listed_by_id_and_space(bench: &SourcesBench<'_>) -> Checked
     let expected = [source("a", "B"), source("a", "b"), source("a", "z")];
     same!(bench.on.sources(&space("a")).await?, expected, "the list of a space");
     same!(bench.on.sources(&space("c")).await?, [], "the list of a space without sources");
+    Ok(())
+}
+
+async fn only_the_secret_that_was_read_is_sealed_anew(bench: &SourcesBench<'_>) -> Checked {
+    for of in ["a", "b"] {
+        bench.on.put_source(&source(of, "cms")).await?;
+    }
+    let (read, anew) = (source("a", "cms").secret, Sealed::new("v1.k2.anew"));
+    let reseal = async |text| bench.on.reseal_source(&space("a"), &id(text), &read, &anew).await;
+    ensure!(reseal("cms").await?, "a secret was not sealed anew");
+    let expected = Some(Source { secret: anew.clone(), ..source("a", "cms") });
+    same!(bench.on.source(&space("a"), &id("cms")).await?, expected, "the source, the rest as it was");
+    same!(bench.on.source(&space("b"), &id("cms")).await?, Some(source("b", "cms")), "its namesake");
+    // Somebody gave it another secret since it was read.
+    let given = Source { secret: Sealed::new("v1.k1.given"), ..source("a", "cms") };
+    bench.on.put_source(&given).await?;
+    ensure!(!reseal("cms").await?, "a secret that was given meanwhile is said to be replaced");
+    same!(bench.on.source(&space("a"), &id("cms")).await?, Some(given), "the source with its given secret");
+    ensure!(!reseal("other").await?, "an unknown source was sealed anew");
+    same!(bench.on.source(&space("a"), &id("other")).await?, None, "the unknown source");
     Ok(())
 }
 
