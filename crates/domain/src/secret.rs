@@ -26,6 +26,8 @@ pub struct OpenedSecrets {
     pub signing: Vec<String>,
     /// The signing secret of the space.
     pub space_signing: Option<String>,
+    /// The private half of the space's key pair.
+    pub space_rsa: Option<String>,
     /// The password of basic authentication.
     pub basic_password: Option<String>,
     /// The webhook's custom headers in their order, secret values opened.
@@ -38,7 +40,7 @@ impl OpenedSecrets {
     /// Every secret value, for masking what is recorded.
     pub fn values(&self) -> impl Iterator<Item = &str> {
         let own = self.signing.iter().chain(&self.basic_password).chain(&self.secret_headers);
-        let parts = own.chain(&self.space_signing);
+        let parts = own.chain(&self.space_signing).chain(&self.space_rsa);
         parts.map(String::as_str)
     }
 }

@@ -10,6 +10,9 @@ pub struct SpaceSettings {
     pub version: u64,
     /// The secret that signs the requests of the dialects whose CMS has one per space (Contentful).
     pub signing: Option<SpaceSigning>,
+    /// The key pair that signs the requests of the dialects whose CMS has one per space and publishes its public half
+    /// (Contentstack).
+    pub rsa: Option<SpaceKey>,
     /// How often a failed call is repeated, for webhooks without a policy of their own (Contentful's former setting
     /// `maxRetries`, 2 to 99).
     pub max_retries: Option<u32>,
@@ -30,6 +33,17 @@ pub struct SpaceSigning {
     pub created_at: Timestamp,
     /// By which token.
     pub created_by: String,
+}
+
+/// A space's key pair for signatures that anyone can verify.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpaceKey {
+    /// The private half, sealed.
+    pub secret: Sealed,
+    /// The public half in PEM, for everyone to see.
+    pub public_pem: String,
+    /// When it was made.
+    pub created_at: Timestamp,
 }
 
 /// What a CMS would know of itself and write into its payloads. What is not set is the space's id.

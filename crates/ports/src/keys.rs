@@ -7,7 +7,7 @@ use postrider_domain::space::{SlackAccess, SpaceSettings};
 use postrider_domain::webhook::{HeaderValue, Webhook, WebhookAction};
 
 use crate::error::PortResult;
-use crate::secrets::{BASIC_AUTH, HEADER, Place, SIGNING, SLACK, SOURCE, SPACE};
+use crate::secrets::{BASIC_AUTH, HEADER, Place, RSA, SIGNING, SLACK, SOURCE, SPACE};
 
 /// The ring as a process knows it. Synchronous, as [`Secrets`](crate::secrets::Secrets) is.
 pub trait Keys: Send + Sync {
@@ -71,6 +71,9 @@ pub fn visit_settings(
 ) -> PortResult<()> {
     if let Some(signing) = &mut settings.signing {
         visit(Place { space, owner: SPACE, field: SIGNING }, &mut signing.secret)?;
+    }
+    if let Some(key) = &mut settings.rsa {
+        visit(Place { space, owner: SPACE, field: RSA }, &mut key.secret)?;
     }
     for connection in &mut settings.slack {
         let place = Place { space, owner: &connection.id, field: SLACK };

@@ -21,6 +21,8 @@ pub struct Place<'a> {
 
 /// The field of a webhook's signing secrets.
 pub const SIGNING: &str = "signing";
+/// The field of the private half of a space's key pair.
+pub const RSA: &str = "rsa";
 /// The field of a webhook's basic-auth password.
 pub const BASIC_AUTH: &str = "basic_auth";
 /// The field of a webhook's secret header values.
@@ -58,6 +60,10 @@ pub fn open_webhook(
     if let Some(signing) = &settings.signing {
         let place = Place { space: &webhook.space, owner: SPACE, field: SIGNING };
         opened.space_signing = Some(secrets.open(place, &signing.secret)?);
+    }
+    if let Some(key) = &settings.rsa {
+        let place = Place { space: &webhook.space, owner: SPACE, field: RSA };
+        opened.space_rsa = Some(secrets.open(place, &key.secret)?);
     }
     let WebhookAction::Http(target) = &webhook.action;
     if let Some(auth) = &target.basic_auth {

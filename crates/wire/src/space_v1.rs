@@ -1,7 +1,9 @@
 //! What a space has settled, version 1, as the store and the caches keep it. Secrets stand in it as the vault sealed them.
 
 use postrider_domain::secret::Sealed;
-use postrider_domain::space::{SlackAccess, SlackConnection, SpaceConstants, SpaceSettings, SpaceSigning};
+use postrider_domain::space::{
+    SlackAccess, SlackConnection, SpaceConstants, SpaceKey, SpaceSettings, SpaceSigning,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::fields::instant;
@@ -24,6 +26,8 @@ struct SpaceV1 {
     project: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     slack: Vec<SlackV1>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rsa: Option<KeyV1>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -32,6 +36,13 @@ struct SigningV1 {
     last: String,
     at: i64,
     by: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeyV1 {
+    sealed: String,
+    public: String,
+    at: i64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -63,6 +74,7 @@ impl Wire for SpaceSettings {
             site_id: constants.site_id,
             project: constants.project,
             slack: self.slack.iter().map(SlackV1::from).collect(),
+            rsa: self.rsa.as_ref().map(KeyV1::from),
         })
     }
 
@@ -71,6 +83,7 @@ impl Wire for SpaceSettings {
         Ok(Self {
             version: form.version,
             signing: form.signing.map(SigningV1::into_domain),
+            rsa: form.rsa.map(KeyV1::into_domain),
             max_retries: form.max_retries,
             constants: SpaceConstants { api_key: form.api_key, site_id: form.site_id, project: form.project },
             slack: form.slack.into_iter().map(SlackV1::into_domain).collect(),
@@ -86,6 +99,22 @@ impl From<&SpaceSigning> for SigningV1 {
             at: signing.created_at.unix_ms(),
             by: signing.created_by.clone(),
         }
+    }
+}
+
+impl From<&SpaceKey> for KeyV1 {
+    fn from(key: &SpaceKey) -> Self {
+        Self {
+            sealed: key.secret.as_str().to_owned(),
+            public: key.public_pem.clone(),
+            at: key.created_at.unix_ms(),
+        }
+    }
+}
+
+impl KeyV1 {
+    fn into_domain(self) -> SpaceKey {
+        SpaceKey { secret: Sealed::new(self.sealed), public_pem: self.public, created_at: instant(self.at) }
     }
 }
 

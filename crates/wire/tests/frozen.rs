@@ -22,7 +22,9 @@ use postrider_domain::outcome::FailureKind;
 use postrider_domain::record::{Decision, MatchRecord, Record, SettledRecord};
 use postrider_domain::retry::{RetryOn, RetryPolicy, Schedule};
 use postrider_domain::secret::Sealed;
-use postrider_domain::space::{SlackAccess, SlackConnection, SpaceConstants, SpaceSettings, SpaceSigning};
+use postrider_domain::space::{
+    SlackAccess, SlackConnection, SpaceConstants, SpaceKey, SpaceSettings, SpaceSigning,
+};
 use postrider_domain::timestamp::{Day, Timestamp};
 use postrider_domain::topic::{Action, ActionPattern, EventType, TopicPattern};
 use postrider_domain::trigger::{Limits, Trigger};
@@ -267,6 +269,7 @@ fn full_settings() -> SpaceSettings {
             created_at: at(1),
             created_by: "t1".into(),
         }),
+        rsa: None,
         max_retries: Some(7),
         constants: SpaceConstants {
             api_key: Some("blt1".into()),
@@ -463,4 +466,11 @@ fn how_a_webhook_renders_is_written_as_version_1() {
 fn what_a_space_has_settled_is_written_as_version_1() {
     assert_frozen(&full_settings(), include_str!("snapshots/space_v1_full.json"));
     assert_frozen(&SpaceSettings::default(), include_str!("snapshots/space_v1_empty.json"));
+    let rsa = Some(SpaceKey {
+        secret: Sealed::new("v1.k1.cnNh"),
+        public_pem: "-----BEGIN RSA PUBLIC KEY-----\n".into(),
+        created_at: at(4),
+    });
+    let with_key = SpaceSettings { version: 1, rsa, ..SpaceSettings::default() };
+    assert_frozen(&with_key, include_str!("snapshots/space_v1_key.json"));
 }

@@ -20,7 +20,9 @@ use postrider_domain::outcome::FailureKind;
 use postrider_domain::record::{Decision, MatchRecord, Record, SettledRecord};
 use postrider_domain::retry::{RetryOn, RetryPolicy, Schedule};
 use postrider_domain::secret::Sealed;
-use postrider_domain::space::{SlackAccess, SlackConnection, SpaceConstants, SpaceSettings, SpaceSigning};
+use postrider_domain::space::{
+    SlackAccess, SlackConnection, SpaceConstants, SpaceKey, SpaceSettings, SpaceSigning,
+};
 use postrider_domain::timestamp::{Day, Timestamp};
 use postrider_domain::topic::{Action, ActionPattern, EventType, TopicPattern};
 use postrider_domain::trigger::{Limits, Trigger};
@@ -370,10 +372,14 @@ prop_compose! {
         signing in of((sealed(), text(), at(), text()).prop_map(|(secret, last_four, created_at, created_by)| {
             SpaceSigning { secret, last_four, created_at, created_by }
         })),
+        rsa in of((sealed(), text(), at()).prop_map(|(secret, public_pem, created_at)| {
+            SpaceKey { secret, public_pem, created_at }
+        })),
         (api_key, site_id, project) in (of(text()), of(text()), of(text())),
         slack in vec(slack(), 0..3),
     ) -> SpaceSettings {
-        SpaceSettings { version, signing, max_retries, constants: SpaceConstants { api_key, site_id, project }, slack }
+        let constants = SpaceConstants { api_key, site_id, project };
+        SpaceSettings { version, signing, rsa, max_retries, constants, slack }
     }
 }
 
