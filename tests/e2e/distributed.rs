@@ -3,6 +3,7 @@
 mod backlog;
 mod bad_input;
 mod coalescing;
+mod cometcms;
 #[path = "composition/distributed.rs"]
 mod composition;
 mod isolation;

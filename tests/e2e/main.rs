@@ -7,6 +7,7 @@
 mod backlog;
 mod bad_input;
 mod coalescing;
+mod cometcms;
 #[path = "composition/embedded.rs"]
 mod composition;
 mod isolation;

@@ -3,6 +3,7 @@
 
 mod bench;
 mod counts;
+mod rows;
 mod stage;
 mod test;
 mod tools;
@@ -14,6 +15,7 @@ const USAGE: &str = "\
 cargo xtask test           everything a change must pass; ends with the line `N passed, N failed`
 cargo xtask test --full    the same, the tests that take long, RabbitMQ 4 (needs root), and the security advisories (needs
                            github.com)
+cargo xtask rows           only the stories of docs/promises.md, and that each of its rows has one
 cargo xtask rabbitmq-4     only the tests against RabbitMQ 4, which is fetched from Debian 13 the first time
 cargo xtask advisories     only the security advisories of all dependencies (needs the same)
 cargo xtask bench [A B …]  throughput, latency, processor time and memory, measured; without names all, into docs/benchmarks.md";
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(root(), false),
         ["test", "--full"] => test::run(root(), true),
         ["advisories"] => test::advisories(root()),
+        ["rows"] => test::rows_alone(root()),
         ["rabbitmq-4"] => Ok(test::rabbitmq_4_alone(root())),
         ["bench", scenarios @ ..] => bench::run(root(), scenarios),
         // What `bench` starts beside the servers.

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::counts::Counts;
-use crate::{stage, tools};
+use crate::{rows, stage, tools};
 
 /// A stage: its heading, what it adds to the environment, its command.
 type Stage = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
@@ -35,6 +35,28 @@ const TESTS: [&str; 13] = [
     "cargo",
     "test",
     "--workspace",
+    "--no-fail-fast",
+];
+
+/// The stories among them.
+const STORIES: [&str; 18] = [
+    "cargo",
+    "run",
+    "--quiet",
+    "--package",
+    "postrider-testkit",
+    "--bin",
+    "postrider-test-servers",
+    "--",
+    "--",
+    "cargo",
+    "test",
+    "--package",
+    "postrider-tests",
+    "--test",
+    "e2e",
+    "--test",
+    "distributed",
     "--no-fail-fast",
 ];
 
@@ -77,7 +99,11 @@ pub(crate) fn run(root: &Path, full: bool) -> Result<bool> {
         failed.push("advisories");
     }
     let env: &[(&str, &str)] = if full { &[("POSTRIDER_TEST_FULL", "1")] } else { &[] };
-    let mut counts = counted(&stage::run("tests", root, env, &TESTS)?);
+    let tests = stage::run("tests", root, env, &TESTS)?;
+    let mut counts = counted(&tests);
+    if !kept(root, &tests.output)? {
+        failed.push("promises");
+    }
     if full {
         counts += rabbitmq_4(root);
     }
@@ -87,6 +113,27 @@ pub(crate) fn run(root: &Path, full: bool) -> Result<bool> {
     }
     println!("{counts}");
     Ok(counts.failed == 0)
+}
+
+/// Whether every promise of `docs/promises.md` has a story that passed.
+fn kept(root: &Path, output: &str) -> Result<bool> {
+    println!("== promises");
+    let faults = rows::faults(root, output)?;
+    for fault in &faults {
+        println!("   {fault}");
+    }
+    println!("   {}", if faults.is_empty() { "passed" } else { "FAILED" });
+    Ok(faults.is_empty())
+}
+
+/// The stories alone, and whether they keep every promise.
+///
+/// # Errors
+/// When they cannot be run.
+pub(crate) fn rows_alone(root: &Path) -> Result<bool> {
+    tools::ensure_installed(&tools::TOOLS, root)?;
+    let told = stage::run("stories", root, &[], &STORIES)?;
+    Ok(kept(root, &told.output)? && told.passed)
 }
 
 /// Runs adapter-amqp's tests, the long ones too, against RabbitMQ 4, which is fetched first. Without it they have failed.

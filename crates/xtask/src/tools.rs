@@ -15,7 +15,7 @@ pub(crate) struct Tool {
 }
 
 /// All of them. A test that needs another program adds it here, so that a fresh machine gets it.
-pub(crate) const TOOLS: [Tool; 11] = [
+pub(crate) const TOOLS: [Tool; 12] = [
     // SQLite and aws-lc are C.
     Tool { command: "cc", package: "build-essential" },
     // The private servers, see crates/testkit/src/servers.rs.
@@ -31,6 +31,8 @@ pub(crate) const TOOLS: [Tool; 11] = [
     Tool { command: "node", package: "nodejs" },
     Tool { command: "npm", package: "npm" },
     Tool { command: "curl", package: "curl" },
+    // Runs the verifier that CometCMS's document prints, see tests/e2e/cometcms.rs.
+    Tool { command: "php", package: "php-cli" },
 ];
 
 /// The Python packages that check manifests, pinned.
