@@ -6,7 +6,7 @@
 //! - [`webhooks`]: making and changing webhooks and their secrets; [`draft`] is what is asked for.
 //! - [`calls`], [`events`], [`resend`]: what became of events, and sending again.
 //! - [`sources`]: where the webhooks of CMSs come in.
-//! - [`trial`]: one call right now, to see whether a receiver understands.
+//! - [`trial`]: one call right now, to see whether a receiver understands; [`preview`]: what would be sent.
 //! - [`parked`]: what could not be processed.
 //! - [`tokens`], [`spaces`]: who may ask, and about what.
 
@@ -21,16 +21,20 @@ mod known;
 mod names;
 mod pacing;
 pub mod parked;
+pub mod preview;
 mod random_text;
 pub mod resend;
+mod sample;
 mod signing;
 pub mod sources;
+mod space_settings;
 pub mod spaces;
 mod throttle;
 pub mod tokens;
 pub mod trial;
 mod wanted;
 pub mod webhooks;
+mod writing;
 
 use std::sync::Arc;
 

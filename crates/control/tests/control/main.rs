@@ -1,0 +1,6 @@
+//! The use-cases over parts in memory: what management decides, apart from how the API says it.
+
+mod doors;
+mod instance;
+mod limits;
+mod preview;
