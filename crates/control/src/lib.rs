@@ -7,6 +7,7 @@
 //! - [`calls`], [`events`], [`resend`]: what became of events, and sending again.
 //! - [`sources`]: where the webhooks of CMSs come in.
 //! - [`trial`]: one call right now, to see whether a receiver understands; [`preview`]: what would be sent.
+//! - [`keys`]: what is sealed with which key, and sealing it anew.
 //! - [`parked`]: what could not be processed.
 //! - [`tokens`], [`spaces`]: who may ask, and about what.
 
@@ -17,6 +18,7 @@ pub mod draft;
 mod error;
 pub mod events;
 mod http_target;
+pub mod keys;
 mod known;
 mod names;
 mod pacing;
@@ -44,6 +46,7 @@ use postrider_domain::webhook::PlainHttp;
 use postrider_ports::access::{Spaces, Tokens};
 use postrider_ports::bodies::Bodies;
 use postrider_ports::clock::{Clock, Random};
+use postrider_ports::keys::Keys;
 use postrider_ports::log::LogRead;
 use postrider_ports::queue::{Depths, Parked, Publish};
 use postrider_ports::registry::Registry;
@@ -97,6 +100,8 @@ pub struct Deps {
     pub sources: Arc<dyn Sources>,
     /// The key ring.
     pub secrets: Arc<dyn Secrets>,
+    /// The same, for who looks after it.
+    pub keys: Arc<dyn Keys>,
     /// The guarded client, for test calls.
     pub sender: Arc<dyn Sender>,
     /// Where deliveries are queued, for what is sent again.

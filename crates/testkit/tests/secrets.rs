@@ -8,6 +8,7 @@ use postrider_domain::secret::Sealed;
 use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::secrets::{Place, Secrets};
 use postrider_testkit::conformance;
+use postrider_testkit::ring::MemoryRing;
 use sha2::{Digest, Sha256};
 
 /// What is wrong with a key ring.
@@ -152,6 +153,11 @@ async fn check(flaw: Flaw) -> conformance::Report {
 #[tokio::test(start_paused = true)]
 async fn a_plain_key_ring_passes() {
     check(Flaw::None).await.assert_clean();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ring_in_memory_passes() {
+    conformance::secrets::run(&|_| Arc::new(MemoryRing::new("k1")) as _).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,13 +26,14 @@ use postrider_runtime::shutdown::Shutdown;
 use postrider_testkit::SeededRandom;
 use postrider_testkit::log::MemoryLog;
 use postrider_testkit::queue::MemoryQueue;
+use postrider_testkit::ring::MemoryRing;
 use postrider_testkit::sender::ScriptedSender;
 use postrider_testkit::store::MemoryStore;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::store::Store;
-use crate::world::{HexSecrets, JumpingClock, ThreeEvents};
+use crate::world::{JumpingClock, ThreeEvents};
 
 pub(crate) const DEFINITIONS: &str = "/spaces/default/webhook_definitions";
 
@@ -43,6 +44,7 @@ pub(crate) struct Instance {
     pub(crate) sources: Arc<MemoryStore>,
     pub(crate) clock: Arc<JumpingClock>,
     pub(crate) sender: Arc<ScriptedSender>,
+    pub(crate) ring: Arc<MemoryRing>,
     pub(crate) queue: MemoryQueue,
     pub(crate) bodies: Arc<MemoryLog>,
     /// Rules the instance.
@@ -70,6 +72,7 @@ impl Instance {
         let bodies = Arc::new(MemoryLog::new());
         let queue = MemoryQueue::new(clock.clone());
         let sources = Arc::clone(&store.memory);
+        let ring = Arc::new(MemoryRing::new("k1"));
         let deps = Deps {
             registry: store.clone(),
             log: store.clone(),
@@ -77,7 +80,8 @@ impl Instance {
             tokens: sources.clone(),
             spaces: sources.clone(),
             sources: sources.clone(),
-            secrets: Arc::new(HexSecrets),
+            secrets: ring.clone(),
+            keys: ring.clone(),
             sender: sender.clone(),
             deliver: Arc::new(queue.clone()),
             depths: Arc::new(ThreeEvents),
@@ -99,6 +103,7 @@ impl Instance {
             sources,
             clock,
             sender,
+            ring,
             queue,
             bodies,
             admin,

@@ -1,4 +1,4 @@
-//! Everything around management that is no store: time, chance, keys, the outside, the queues.
+//! Everything around management that is no store: time, chance, the outside, the queues.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -6,12 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use postrider_domain::call::RecordedResponse;
 use postrider_domain::message::Queue;
-use postrider_domain::secret::Sealed;
 use postrider_domain::timestamp::Timestamp;
 use postrider_ports::clock::Clock;
-use postrider_ports::error::{PortError, PortResult};
+use postrider_ports::error::PortResult;
 use postrider_ports::queue::{Depth, Depths};
-use postrider_ports::secrets::{Place, Secrets};
 
 /// Stands still until somebody sleeps; whoever sleeps wakes at once, at the instant asked for.
 pub(crate) struct JumpingClock(AtomicI64);
@@ -38,24 +36,6 @@ impl Clock for JumpingClock {
 
     fn monotonic(&self) -> Duration {
         Duration::from_millis(u64::try_from(self.now().unix_ms()).expect("after 1970"))
-    }
-}
-
-/// Seals by writing in hexadecimal, place first, so that a sealed text never contains the plain one.
-pub(crate) struct HexSecrets;
-
-impl Secrets for HexSecrets {
-    fn seal(&self, place: Place<'_>, secret: &str) -> PortResult<Sealed> {
-        let plain = format!("{}/{}/{}/{secret}", place.space, place.owner, place.field);
-        Ok(Sealed::new(format!("v1.{}", hex::encode(plain))))
-    }
-
-    fn open(&self, place: Place<'_>, sealed: &Sealed) -> PortResult<String> {
-        let bytes = sealed.as_str().strip_prefix("v1.").and_then(|text| hex::decode(text).ok());
-        let plain = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-        let here = format!("{}/{}/{}/", place.space, place.owner, place.field);
-        let opened = plain.as_deref().and_then(|plain| plain.strip_prefix(&here)).map(str::to_owned);
-        opened.ok_or_else(|| PortError::permanent("it does not open here"))
     }
 }
 

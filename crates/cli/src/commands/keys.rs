@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use crate::compose::keyring::new_line;
+use crate::compose::keyring::new_key;
 use crate::compose::random::OsRandom;
 use crate::exit::{Code, Failure};
 use crate::output::{Output, line};
@@ -22,7 +22,7 @@ pub enum Keys {
 /// Makes a key. It is stored nowhere.
 pub fn run(keys: &Keys, output: Output) -> anyhow::Result<Code> {
     let Keys::New { id } = keys;
-    let key = new_line(id, &OsRandom).ok_or_else(|| {
+    let key = new_key(id, &OsRandom).map(|key| key.to_line().as_str().to_owned()).ok_or_else(|| {
         Failure::new(Code::Invalid, format!("{id:?} cannot be the id of a key"))
             .next("write 1 to 32 of A-Z a-z 0-9 _ -, such as k2")
     })?;

@@ -16,7 +16,6 @@ use std::time::Duration;
 use axum::Router;
 use postrider_ports::clock::{Clock, Random};
 use postrider_ports::error::PortError;
-use postrider_ports::secrets::Secrets;
 use postrider_runtime::health::Health;
 use postrider_runtime::http::serve;
 use postrider_runtime::shutdown::Shutdown;
@@ -99,8 +98,8 @@ impl Process {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         let outward = if role.opens_secrets() {
-            let secrets: Arc<dyn Secrets> = Arc::new(shared_ring(settings, Arc::clone(&random))?);
-            Some(outward(settings, addr, secrets)?)
+            let ring = Arc::new(shared_ring(settings, Arc::clone(&clock), Arc::clone(&random))?);
+            Some(outward(settings, addr, ring)?)
         } else {
             None
         };

@@ -68,8 +68,8 @@ impl Embedded {
             Ok::<_, PortError>(())
         });
         let first_start = database.list().await.map_err(|error| unusable(&error))?.is_empty();
-        let secrets = Arc::new(key_ring(settings, first_start, Arc::clone(&random))?);
-        let outward = outward(settings, addr, secrets)?;
+        let ring = Arc::new(key_ring(settings, first_start, Arc::clone(&clock), Arc::clone(&random))?);
+        let outward = outward(settings, addr, ring)?;
         let plain_http = outward.plain_http;
         let health = Health::new(shutdown.clone());
         let stage =

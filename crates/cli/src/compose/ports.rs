@@ -8,6 +8,7 @@ use postrider_ports::access::{Spaces, Tokens};
 use postrider_ports::bodies::Bodies;
 use postrider_ports::claims::Claims;
 use postrider_ports::inbox::Inboxes;
+use postrider_ports::keys::Keys;
 use postrider_ports::leader::Leadership;
 use postrider_ports::limits::{Breakers, Rates};
 use postrider_ports::log::{Days, LogRead, LogWrite, Retention};
@@ -74,6 +75,8 @@ pub(super) struct Memory {
 pub(super) struct Outward {
     /// The key ring.
     pub(super) secrets: Arc<dyn Secrets>,
+    /// The same, for who looks after it.
+    pub(super) keys: Arc<dyn Keys>,
     /// The guarded way out.
     pub(super) sender: Arc<dyn Sender>,
     /// Whether `http://` receivers are allowed.

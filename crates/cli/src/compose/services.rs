@@ -52,6 +52,7 @@ impl Stage<'_> {
             spaces: store.spaces.clone(),
             sources: store.sources.clone(),
             secrets: outward.secrets.clone(),
+            keys: outward.keys.clone(),
             sender: outward.sender.clone(),
             deliver: queues.deliver_out.clone(),
             depths: queues.depths.clone(),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use postrider_adapter_http::GuardedClient;
 use postrider_domain::webhook::PlainHttp;
-use postrider_ports::secrets::Secrets;
 use postrider_runtime::http::{Bound, Limits, bind};
+use postrider_vault::KeyRing;
 
 use super::ports::Outward;
 use crate::exit::{Code, Failure};
@@ -40,15 +40,11 @@ pub(crate) fn url(mut addr: SocketAddr) -> String {
 }
 
 /// The way out to receivers.
-pub(super) fn outward(
-    settings: &Settings,
-    addr: SocketAddr,
-    secrets: Arc<dyn Secrets>,
-) -> Result<Outward, Failure> {
+pub(super) fn outward(settings: &Settings, addr: SocketAddr, ring: Arc<KeyRing>) -> Result<Outward, Failure> {
     let on_this_machine = if addr.ip().is_loopback() { PlainHttp::Loopback } else { PlainHttp::Never };
     let plain_http = settings.outbound.plain_http.unwrap_or(on_this_machine);
     let guarded = postrider_adapter_http::Settings { plain_http, allow: settings.outbound.allow.clone() };
     let sender =
         GuardedClient::new(&guarded).map_err(|error| Failure::new(Code::CannotStart, error.to_string()))?;
-    Ok(Outward { secrets, sender: Arc::new(sender), plain_http })
+    Ok(Outward { secrets: ring.clone(), keys: ring, sender: Arc::new(sender), plain_http })
 }

@@ -8,7 +8,6 @@ use postrider_adapter_postgres::{Database, SCHEMA, Term};
 use postrider_adapter_redis::RedisClaims;
 use postrider_ports::clock::{Clock, Random};
 use postrider_ports::error::PortError;
-use postrider_ports::secrets::Secrets;
 use postrider_runtime::health::Health;
 use postrider_runtime::shutdown::Shutdown;
 use tracing::info;
@@ -45,7 +44,7 @@ pub struct Migrated {
 pub async fn migrate(settings: &Settings, wants_token: bool, wait: Duration) -> anyhow::Result<Migrated> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let random: Arc<dyn Random> = Arc::new(OsRandom);
-    let secrets: Arc<dyn Secrets> = Arc::new(shared_ring(settings, random.clone())?);
+    let ring = Arc::new(shared_ring(settings, clock.clone(), random.clone())?);
     let patience = Patience { clock: clock.clone(), until: clock.monotonic() + wait };
 
     let mut warnings =
@@ -75,7 +74,7 @@ pub async fn migrate(settings: &Settings, wants_token: bool, wait: Duration) -> 
     };
     // Making a token publishes nothing, so this broker is never reached.
     let (amqp, _unused) = postrider_adapter_amqp::Amqp::new(broker_settings(settings), clock.clone(), random);
-    let outward = outward(settings, settings.server.bind, secrets)?;
+    let outward = outward(settings, settings.server.bind, ring)?;
     let control = stage.control(
         &Queues::of(&Arc::new(amqp), None),
         &Store::of(&database),
