@@ -85,6 +85,11 @@ impl<'a> Fields<'a> {
         format!("{}/{}", self.path, shown(name).replace('~', "~0").replace('/', "~1"))
     }
 
+    /// Looks at a field without taking it.
+    pub(crate) fn peek(&self, name: &str) -> Option<&'a RawValue> {
+        self.left.iter().find(|(given, _)| given == name).map(|(_, raw)| *raw)
+    }
+
     /// Takes a field as it is written; `null` counts as absent.
     pub(crate) fn raw(&mut self, name: &str) -> Option<&'a RawValue> {
         self.written(name).filter(|raw| raw.get() != "null")

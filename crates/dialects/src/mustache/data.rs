@@ -66,6 +66,14 @@ impl<'a> Data<'a> {
         }
     }
 
+    /// The text or number at the end of these names.
+    pub(crate) fn text_at(&self, path: &[&str]) -> Option<String> {
+        let found = path.iter().try_fold(self, |value, name| value.member(name).0)?;
+        let is_text =
+            found.raw.starts_with(|first: char| first == '"' || first == '-' || first.is_ascii_digit());
+        is_text.then(|| found.shown().into_owned())
+    }
+
     /// How many bytes its JSON has.
     pub(super) fn len(&self) -> usize {
         self.raw.len()
