@@ -5,23 +5,31 @@
 //! - [`native`]: Postrider's own JSON, in and out.
 //! - [`standard_webhooks`]: the Standard Webhooks specification, out.
 //! - [`cometcms`]: CometCMS, in and out.
+//! - [`datocms`]: DatoCMS, in and out.
+//! - [`contentful`]: Contentful, in and out.
+//! - [`contentstack`]: Contentstack, in and out.
 //! - [`cloudevents`]: CloudEvents 1.0, in.
 //! - [`mod@dialect`]: what every dialect can do; [`topics`]: topics in the words of each CMS.
 //! - [`request`]: what all outgoing requests share; [`mask`]: what of them may be recorded.
 //! - [`matching`]: what of a decision depends on the dialect or on the content.
 //! - [`options`]: the switches a webhook may set.
 //! - [`received`]: what a source takes in, and how it proves that it is genuine.
-//! - [`mustache`]: templates of bodies and URLs.
+//! - [`mustache`]: templates of bodies and URLs; [`pointer`]: Contentful's, with JSON pointers.
 //! - [`read_error`]: why a payload was refused.
 
 pub mod cloudevents;
 pub mod cometcms;
+pub mod contentful;
+pub mod contentstack;
+pub mod contismo;
+pub mod datocms;
 pub mod dialect;
 pub mod mask;
 pub mod matching;
 pub mod mustache;
 pub mod native;
 pub mod options;
+pub mod pointer;
 pub mod read_error;
 pub mod received;
 pub mod request;
@@ -31,7 +39,11 @@ pub mod topics;
 mod envelope;
 mod escape;
 mod fields;
+mod foreign;
+mod form;
 mod hash;
+mod js_json;
+mod ordered;
 mod percent;
 
 pub use dialect::{Dialect, Occasion};
@@ -41,25 +53,34 @@ pub use received::{Proof, Received};
 pub use request::{RenderError, Rendered};
 
 /// The dialects that events can leave in, the default first.
-const DIALECTS: [&dyn Dialect; 3] =
-    [&native::Native, &standard_webhooks::StandardWebhooks, &cometcms::CometCms];
+const DIALECTS: &[&dyn Dialect] = &[
+    &native::Native,
+    &standard_webhooks::StandardWebhooks,
+    &cometcms::CometCms,
+    &contentful::Contentful,
+    &datocms::DatoCms,
+    &contentstack::Contentstack,
+];
 
 /// Their names, in the same order.
-const NAMES: [&str; 3] = [native::NAME, standard_webhooks::NAME, cometcms::NAME];
+const NAMES: &[&str] = &[native::NAME, standard_webhooks::NAME, cometcms::NAME, contentful::NAME,
+    datocms::NAME,
+    contentstack::NAME,
+];
 
 /// The dialect of this name.
 pub fn dialect(name: &str) -> Option<&'static dyn Dialect> {
-    DIALECTS.into_iter().find(|dialect| dialect.name() == name)
+    DIALECTS.iter().copied().find(|dialect| dialect.name() == name)
 }
 
 /// Every dialect that events can leave in, the default (`native`) first.
 pub fn names() -> &'static [&'static str] {
-    &NAMES
+    NAMES
 }
 
 /// The dialects that a source can have: those with webhooks of their own to read.
 pub fn source_names() -> Vec<&'static str> {
-    let readable = DIALECTS.into_iter().filter(|dialect| dialect.proof().is_some());
+    let readable = DIALECTS.iter().copied().filter(|dialect| dialect.proof().is_some());
     readable.map(Dialect::name).collect()
 }
 
@@ -78,6 +99,6 @@ mod tests {
 
     #[test]
     fn a_source_can_have_the_dialects_that_read_their_own_webhooks() {
-        assert_eq!(source_names(), ["native", "cometcms"]);
+        assert_eq!(source_names(), ["native", "cometcms", "contentful", "contentstack"]);
     }
 }

@@ -8,6 +8,10 @@ use postrider_domain::timestamp::Timestamp;
 /// A webhook of a CMS as it was received.
 #[derive(Clone, Copy)]
 pub struct Received<'a> {
+    /// The method of the request, in upper case.
+    pub method: &'a str,
+    /// Path and query of the request, as they stood in its first line.
+    pub path: &'a str,
     /// Its headers in their order, lower-case names.
     pub headers: &'a [(String, String)],
     /// Its body, byte for byte.
@@ -28,6 +32,12 @@ pub enum Proof {
     /// It signs each with the source's secret. [`crate::Dialect::is_genuine`] judges it.
     Signature {
         /// The header that carries the signature.
+        header: &'static str,
+    },
+    /// It signs with the source's secret where that was agreed; otherwise it sends the secret as a key. What has the header
+    /// must be signed: a key beside a wrong signature does not count.
+    Either {
+        /// The header that carries the signature, if there is one.
         header: &'static str,
     },
     /// It signs nothing: it sends the source's secret as a key.

@@ -5,10 +5,12 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use postrider_domain::webhook::{BasicAuth, HttpTarget, Method, WebhookAction};
+use postrider_domain::webhook::{BasicAuth, HttpTarget, Method, Render, Transformation, WebhookAction};
 use thiserror::Error;
 
 use crate::dialect::Occasion;
+use crate::pointer::{self, Reshaped};
+use crate::{contentful, mustache};
 
 /// Who we say we are.
 pub const USER_AGENT: &str = concat!("Postrider/", env!("CARGO_PKG_VERSION"));
@@ -63,6 +65,18 @@ pub enum RenderError {
     /// A signing secret is not of the form that its prefix promises.
     #[error("a signing secret starts with whsec_ but the rest is not Base64: replace the secret")]
     Secret,
+    /// The URL, or what a template makes of it, is none.
+    #[error("the URL cannot be called: {0}")]
+    Url(String),
+    /// The webhook demands the signature of the space's key pair, and there is none.
+    #[error(
+        "option signature demands an RSA signature but the space has no key pair yet: save the webhook again, or set \
+         signature to auto"
+    )]
+    NoKeyPair,
+    /// The space's key pair is damaged.
+    #[error("the space's key pair cannot sign: have a new one made")]
+    KeyPair,
     /// The dialect has no words for the event.
     #[error("the event cannot be said in dialect {dialect:?}: {reason}")]
     NotExpressible {
@@ -71,6 +85,28 @@ pub enum RenderError {
         /// Why not.
         reason: String,
     },
+    /// A template cannot be rendered over this event.
+    #[error("the template of the {part}, {fault}")]
+    Template {
+        /// `body`, `URL` or `header`.
+        part: &'static str,
+        /// Where, what, and how to mend it.
+        fault: String,
+    },
+    /// What a template makes is not what the content type promises.
+    #[error(
+        "the template makes no valid JSON for content type {content_type}: {reason} of what it makes; put values in \
+         quotes, insert objects and lists as {{{{{{x}}}}}}, or set another Content-Type"
+    )]
+    NotJson {
+        /// Which JSON type.
+        content_type: String,
+        /// The parser's words, with line and column.
+        reason: String,
+    },
+    /// Templates look into payloads, and this one cannot be looked into.
+    #[error("templates need a payload that is JSON: choose another dialect")]
+    PayloadNotJson,
 }
 
 /// Checks a custom header's name and value, as a request would; for refusing it when the webhook is made.
@@ -119,17 +155,12 @@ pub(crate) fn assemble(
     sign: impl FnOnce(&Rendered) -> Result<Vec<(String, String)>, RenderError>,
 ) -> Result<Rendered, RenderError> {
     let target = target(occasion);
-    let mut headers = vec![
-        ("User-Agent".to_owned(), USER_AGENT.to_owned()),
-        // What nearly every client says; said here, so that the record shows exactly what was sent.
-        ("Accept".to_owned(), "*/*".to_owned()),
-    ];
-    headers.extend(said.headers);
-    if let Some(auth) = &target.basic_auth {
-        headers.push(("Authorization".to_owned(), authorization(auth, occasion)?));
-    }
-    let custom = &occasion.secrets.headers;
-    for (name, value) in custom {
+    let Reshaped { url, headers: custom, content_type, body } = match transformation(occasion) {
+        Some(transformation) => pointer::reshape(occasion, transformation, &said)?,
+        None => Reshaped::not(occasion, &said),
+    };
+    let mut headers = own_headers(occasion, said.headers, content_type)?;
+    for (name, value) in &custom {
         check_header(name, value)?;
     }
     let replaced = |name: &str| custom.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
@@ -137,15 +168,49 @@ pub(crate) fn assemble(
     headers
         .retain(|(name, _)| !replaced(name) && (carries_body || !name.eq_ignore_ascii_case("content-type")));
     headers.extend(custom.iter().cloned());
-    let mut rendered = Rendered {
-        method: target.method,
-        url: target.url.clone(),
-        headers,
-        body: carries_body.then_some(said.payload),
+    let content_type = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let content_type = content_type.map(|(_, value)| value.as_str());
+    let (url, body) = match &target.render {
+        Render::Dialect | Render::Transformation(_) => (url, body),
+        Render::Mustache(templates) => mustache::reshape(target, templates, content_type, body)?,
     };
+    let mut rendered = Rendered { method: target.method, url, headers, body: carries_body.then_some(body) };
     let signatures = sign(&rendered)?;
     rendered.headers.extend(signatures.into_iter().filter(|(name, _)| !replaced(name)));
     Ok(rendered)
+}
+
+/// The transformation that counts: in Contentful, pointers in URL and headers need none.
+fn transformation<'a>(occasion: &Occasion<'a>) -> Option<&'a Transformation> {
+    static NONE: Transformation =
+        Transformation { content_type: None, include_content_length: None, body: None };
+    match &target(occasion).render {
+        Render::Transformation(transformation) => Some(transformation),
+        Render::Dialect if occasion.webhook.dialect == contentful::NAME => Some(&NONE),
+        Render::Dialect | Render::Mustache(_) => None,
+    }
+}
+
+/// What is sent besides the custom headers: what all dialects say, what this one says, and who calls.
+fn own_headers(
+    occasion: &Occasion<'_>,
+    said: Vec<(String, String)>,
+    content_type: Option<String>,
+) -> Result<Vec<(String, String)>, RenderError> {
+    let own = |name: &str| said.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
+    // `Accept: */*` is what nearly every client says; said here, so that the record shows exactly what was sent.
+    let common = [("User-Agent", USER_AGENT), ("Accept", "*/*")];
+    let unsaid = common.into_iter().filter(|(name, _)| !own(name));
+    let mut headers: Vec<_> = unsaid.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    headers.extend(said);
+    if let Some(content_type) = content_type {
+        headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
+        headers.push(("Content-Type".to_owned(), content_type));
+    }
+    if let Some(auth) = &target(occasion).basic_auth {
+        headers.push(("Authorization".to_owned(), authorization(auth, occasion)?));
+    }
+    Ok(headers)
 }
 
 impl Rendered {

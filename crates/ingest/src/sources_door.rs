@@ -10,6 +10,7 @@ use std::sync::Arc;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::request::Parts;
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use postrider_dialects::{Dialect, Proof, Received, dialect, source_names};
@@ -53,8 +54,13 @@ impl Door {
         let secret = self.deps.secrets.open(place, &source.secret);
         let secret = secret.map_err(|fault| Problem::from_port("open the source's key", &fault))?;
         let (head, body) = request.into_parts();
+        let signature = match proof {
+            Proof::Key => None,
+            Proof::Signature { header } => Some(header),
+            Proof::Either { header } => Some(header).filter(|name| head.headers.contains_key(*name)),
+        };
         // What can be refused without the body is refused before.
-        if proof == Proof::Key {
+        if signature.is_none() {
             check_key(&head, &source, &secret)?;
         }
         check_encoding(&head.headers)?;
@@ -68,6 +74,8 @@ impl Door {
         let reader = Reader { settings: &self.settings, scope: &scope, now, random };
         let (headers, drawn) = (texts(&head.headers), reader.draw_id());
         let received = Received {
+            method: head.method.as_str(),
+            path: head.uri.path_and_query().map_or("/", PathAndQuery::as_str),
             headers: &headers,
             body: utf8(&body)?,
             scope: &scope,
@@ -75,7 +83,7 @@ impl Door {
             secret: &secret,
             fallback_id: &drawn,
         };
-        if let Proof::Signature { header } = proof
+        if let Some(header) = signature
             && !dialect.is_genuine(&received)
         {
             return Err(not_genuine(&source, header));
@@ -121,10 +129,12 @@ fn check_key(head: &Parts, source: &Source, secret: &str) -> Result<(), Problem>
 }
 
 fn not_genuine(source: &Source, header: &str) -> Problem {
-    let message =
-        format!("the header {header} does not hold the signature of this body for source {}", source.id);
-    let fix =
-        "give the CMS and the source the same signing key, and let nothing between them change the body";
+    let message = format!(
+        "the header {header} does not hold a signature of this request for source {} that counts now",
+        source.id
+    );
+    let fix = "give the CMS and the source the same signing key, let nothing between them change address, headers or \
+               body, and see that both clocks are right";
     Problem::new(Kind::Unauthenticated, message, fix)
 }
 
@@ -140,9 +150,9 @@ fn foreign(problem: Problem, source: &Source) -> Problem {
     Problem { message, ..problem }
 }
 
-/// The headers that are texts; names are lower-case already.
+/// The headers as texts; names are lower-case already. Bytes beyond ASCII are read as ISO 8859-1, as JavaScript writes
+/// and signs them (RFC 9110 §5.5 leaves them open).
 fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
-    let texts =
-        headers.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
-    texts.collect()
+    let text = |bytes: &[u8]| bytes.iter().copied().map(char::from).collect();
+    headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect()
 }

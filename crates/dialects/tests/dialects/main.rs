@@ -2,10 +2,14 @@
 
 mod cloudevents;
 mod cometcms;
+mod contentstack;
+mod contentstack_in;
+mod datocms;
 mod mask;
 mod mustache;
 mod mustache_spec;
 mod native;
+mod pointer;
 mod requests;
 mod samples;
 mod sources;
