@@ -6,33 +6,46 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::routing::{get, post};
-use axum::{Extension, Router};
 use postrider_control::calls::{MOST_CALLS, TailCursor};
 use postrider_control::{Actor, Control, LogQuery};
 use postrider_domain::id::SpaceId;
 use postrider_runtime::shutdown::Shutdown;
 use serde_json::json;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::answer::{Answer, array};
 use crate::caller::Caller;
 use crate::cursor::Place;
 use crate::error::{ApiError, ApiResult};
 use crate::query::Params;
-use crate::{call_json, delivery_json, links};
+use crate::{call_json, delivery_json, links, schema};
 
 /// Calls in one answer unless asked otherwise: they come with their bodies.
 const LISTED: usize = 25;
 
-pub(crate) fn routes() -> Router<Arc<Control>> {
-    Router::new()
-        .route("/spaces/{space}/calls", get(list))
-        .route("/spaces/{space}/calls/{call}", get(show))
-        .route("/spaces/{space}/calls/{call}/resend", post(resend))
+pub(crate) fn routes() -> OpenApiRouter<Arc<Control>> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show)).routes(routes!(resend))
 }
 
+/// List or follow calls
+///
+/// The calls of a space, newest first, with everything about them. `pages.next` leads to older ones; `pages.newer`, handed back
+/// as `cursor` with `wait`, to those that ended since, oldest first, as soon as there is one.
+#[utoipa::path(
+    get,
+    path = "/spaces/{space}/calls",
+    operation_id = "listCalls",
+    tag = "Calls",
+    params(schema::query::LogQuery, schema::query::CallsQuery),
+    responses(
+        (status = 200, description = "The calls.", body = schema::call::CallList),
+    ),
+    extensions(("x-permission" = json!("calls:read"))),
+)]
 async fn list(
     State(control): State<Arc<Control>>,
     Extension(shutdown): Extension<Shutdown>,
@@ -92,6 +105,17 @@ impl Follow<'_> {
     }
 }
 
+/// Show a call
+#[utoipa::path(
+    get,
+    path = "/spaces/{space}/calls/{call}",
+    operation_id = "getCall",
+    tag = "Calls",
+    responses(
+        (status = 200, description = "The call.", body = schema::call::CallDetails),
+    ),
+    extensions(("x-permission" = json!("calls:read"))),
+)]
 async fn show(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,
@@ -101,7 +125,20 @@ async fn show(
     Answer::ok(&call_json::details(&call))
 }
 
-/// 202 with the new delivery: it goes out in a moment.
+/// Send the event of a call again
+///
+/// To the same webhook, with its latest settings, as the next generation of the delivery.
+#[utoipa::path(
+    post,
+    path = "/spaces/{space}/calls/{call}/resend",
+    operation_id = "resendCall",
+    tag = "Calls",
+    responses(
+        (status = 202, description = "The new delivery; it goes out in a moment.", body = schema::delivery::Delivery),
+        (status = 409, description = "The webhook is switched off."),
+    ),
+    extensions(("x-permission" = json!("calls:resend"))),
+)]
 async fn resend(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,

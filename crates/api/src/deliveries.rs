@@ -2,27 +2,41 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Path, State};
-use axum::routing::get;
 use postrider_control::Control;
 use postrider_control::calls::MOST_DELIVERIES;
 use serde_json::json;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::answer::{Answer, array};
 use crate::caller::Caller;
 use crate::cursor::Place;
 use crate::error::{ApiError, ApiResult};
 use crate::query::Params;
-use crate::{delivery_json, links};
+use crate::{delivery_json, links, schema};
 
 /// Deliveries in one answer unless asked otherwise.
 const LISTED: usize = 100;
 
-pub(crate) fn routes() -> Router<Arc<Control>> {
-    Router::new().route("/spaces/{space}/deliveries", get(list))
+pub(crate) fn routes() -> OpenApiRouter<Arc<Control>> {
+    OpenApiRouter::new().routes(routes!(list))
 }
 
+/// List deliveries
+///
+/// Where every delivery of a space stands, last changed first.
+#[utoipa::path(
+    get,
+    path = "/spaces/{space}/deliveries",
+    operation_id = "listDeliveries",
+    tag = "Calls",
+    params(schema::query::LogQuery, schema::query::DeliveriesQuery),
+    responses(
+        (status = 200, description = "The deliveries.", body = schema::delivery::DeliveryList),
+    ),
+    extensions(("x-permission" = json!("calls:read"))),
+)]
 async fn list(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,

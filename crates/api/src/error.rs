@@ -17,15 +17,17 @@ pub(crate) struct ApiError {
     pub(crate) id: &'static str,
     pub(crate) message: String,
     pub(crate) faults: Vec<FieldFault>,
-    /// Name and value of the one header that some errors carry.
-    header: Option<(&'static str, &'static str)>,
+    /// The headers that some errors carry.
+    headers: Vec<(&'static str, HeaderValue)>,
+    /// With a version mismatch: which was expected, and which there is.
+    versions: Option<(u64, u64)>,
 }
 
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, id: &'static str, message: impl Into<String>) -> Self {
-        Self { status, id, message: message.into(), faults: Vec::new(), header: None }
+        Self { status, id, message: message.into(), faults: Vec::new(), headers: Vec::new(), versions: None }
     }
 
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
@@ -51,7 +53,7 @@ impl ApiError {
     /// The token is missing, wrong or over.
     pub(crate) fn unauthenticated(message: impl Into<String>) -> Self {
         let error = Self::new(StatusCode::UNAUTHORIZED, "AccessTokenInvalid", message);
-        Self { header: Some(("www-authenticate", "Bearer")), ..error }
+        Self { headers: vec![("www-authenticate", HeaderValue::from_static("Bearer"))], ..error }
     }
 
     /// The body, with the request's id.
@@ -63,6 +65,9 @@ impl ApiError {
         });
         if !self.faults.is_empty() {
             body["details"] = json!({"errors": self.faults.iter().map(fault).collect::<Vec<_>>()});
+        }
+        if let Some((expected, current)) = self.versions {
+            body["details"] = json!({"expected": expected, "current": current});
         }
         body
     }
@@ -85,8 +90,8 @@ fn fault(fault: &FieldFault) -> Value {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
-        if let Some((name, value)) = self.header {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        for (name, value) in &self.headers {
+            response.headers_mut().insert(*name, value.clone());
         }
         response.extensions_mut().insert(self);
         response
@@ -103,8 +108,9 @@ impl From<ControlError> for ApiError {
                 let error = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "ValidationFailed", message);
                 Self { faults, ..error }
             }
-            ControlError::VersionMismatch { .. } => {
-                Self::new(StatusCode::CONFLICT, "VersionMismatch", message)
+            ControlError::VersionMismatch { current, given } => {
+                let error = Self::new(StatusCode::CONFLICT, "VersionMismatch", message);
+                Self { versions: Some((given, current)), ..error }
             }
             ControlError::Conflict(_) => Self::new(StatusCode::CONFLICT, "Conflict", message),
             ControlError::Unavailable(error) => error.into(),
@@ -125,7 +131,7 @@ impl From<PortError> for ApiError {
         }
         let message = "a part of the system is away at the moment; nothing is lost, try again in a moment";
         let answer = Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message);
-        Self { header: Some(("retry-after", TRY_AGAIN)), ..answer }
+        Self { headers: vec![("retry-after", HeaderValue::from_static(TRY_AGAIN))], ..answer }
     }
 }
 
@@ -133,6 +139,17 @@ impl From<Unauthenticated> for ApiError {
     fn from(error: Unauthenticated) -> Self {
         match error {
             Unauthenticated::Unavailable(error) => error.into(),
+            Unauthenticated::Throttled { retry_after, .. } => {
+                // A begun second counts: asked again too early, the answer would be the same.
+                let seconds =
+                    u64::try_from(retry_after.as_millis().div_ceil(1000).max(1)).unwrap_or(u64::MAX);
+                let seconds = HeaderValue::from(seconds);
+                let answer = Self::new(StatusCode::TOO_MANY_REQUESTS, "RateLimitExceeded", error.to_string());
+                // Contentful's client waits as long as the second one says.
+                let headers =
+                    ["retry-after", "x-contentful-ratelimit-reset"].map(|name| (name, seconds.clone()));
+                Self { headers: headers.into(), ..answer }
+            }
             refused => Self::unauthenticated(refused.to_string()),
         }
     }

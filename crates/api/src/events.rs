@@ -2,31 +2,44 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::routing::{get, post};
 use postrider_control::events::{Explained, Explanation};
 use postrider_control::{Control, FieldFault};
 use postrider_domain::id::WebhookId;
 use serde_json::{Map, Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::answer::Answer;
 use crate::body::JsonObject;
 use crate::caller::Caller;
 use crate::error::{ApiError, ApiResult};
 use crate::fields::{Faults, Fields};
-use crate::{call_json, delivery_json, event_json, links};
+use crate::{call_json, delivery_json, event_json, links, schema};
 
-pub(crate) fn routes() -> Router<Arc<Control>> {
-    Router::new()
-        .route("/spaces/{space}/events/{event}", get(show))
-        .route("/spaces/{space}/events/{event}/explain", get(explain))
-        .route("/spaces/{space}/events/{event}/resend", post(resend))
-        .route("/spaces/{space}/environments/{environment}/events/{event}", get(show_in))
-        .route("/spaces/{space}/environments/{environment}/events/{event}/explain", get(explain_in))
+pub(crate) fn routes() -> OpenApiRouter<Arc<Control>> {
+    OpenApiRouter::new()
+        .routes(routes!(show))
+        .routes(routes!(explain))
+        .routes(routes!(resend))
+        .routes(routes!(show_in))
+        .routes(routes!(explain_in))
 }
 
+/// Show an event
+///
+/// With its content, what was decided about each webhook, and its deliveries. It is there moments after it was accepted.
+#[utoipa::path(
+    get,
+    path = "/spaces/{space}/events/{event}",
+    operation_id = "getEvent",
+    tag = "Events",
+    responses(
+        (status = 200, description = "The event.", body = schema::event::Event),
+    ),
+    extensions(("x-permission" = json!("calls:read"))),
+)]
 async fn show(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,
@@ -36,6 +49,17 @@ async fn show(
     Answer::ok(&event_json::whole(&row))
 }
 
+/// Show an event of an environment
+#[utoipa::path(
+    get,
+    path = "/spaces/{space}/environments/{environment}/events/{event}",
+    operation_id = "getEnvironmentEvent",
+    tag = "Events",
+    responses(
+        (status = 200, description = "The event.", body = schema::event::Event),
+    ),
+    extensions(("x-permission" = json!("calls:read"))),
+)]
 async fn show_in(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,
@@ -47,6 +71,19 @@ async fn show_in(
     Answer::ok(&event_json::whole(&row))
 }
 
+/// Explain an event
+///
+/// Which rule decided for each webhook, which calls were made, what is pending and when.
+#[utoipa::path(
+    get,
+    path = "/spaces/{space}/events/{event}/explain",
+    operation_id = "explainEvent",
+    tag = "Events",
+    responses(
+        (status = 200, description = "The explanation.", body = schema::event::Explanation),
+    ),
+    extensions(("x-permission" = json!("calls:read"))),
+)]
 async fn explain(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,
@@ -56,6 +93,17 @@ async fn explain(
     Answer::ok(&write(&explanation))
 }
 
+/// Explain an event of an environment
+#[utoipa::path(
+    get,
+    path = "/spaces/{space}/environments/{environment}/events/{event}/explain",
+    operation_id = "explainEnvironmentEvent",
+    tag = "Events",
+    responses(
+        (status = 200, description = "The explanation.", body = schema::event::Explanation),
+    ),
+    extensions(("x-permission" = json!("calls:read"))),
+)]
 async fn explain_in(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,
@@ -67,7 +115,21 @@ async fn explain_in(
     Answer::ok(&write(&explanation))
 }
 
-/// `{"webhook": …}`. 202 with the new delivery: it goes out in a moment.
+/// Send an event again
+///
+/// To a webhook that it matched, with its latest settings, as the next generation of the delivery.
+#[utoipa::path(
+    post,
+    path = "/spaces/{space}/events/{event}/resend",
+    operation_id = "resendEvent",
+    tag = "Events",
+    request_body = schema::event::ResendBody,
+    responses(
+        (status = 202, description = "The new delivery; it goes out in a moment.", body = schema::delivery::Delivery),
+        (status = 409, description = "The webhook is switched off."),
+    ),
+    extensions(("x-permission" = json!("calls:resend"))),
+)]
 async fn resend(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,

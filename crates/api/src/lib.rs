@@ -14,6 +14,7 @@
 //! | `/spaces/{s}/sources…` | `sources.rs` |
 //! | `/tokens…` | `tokens.rs` |
 //! | `/parked…` | `parked.rs` |
+//! | `/keys…` | `keys.rs` |
 //!
 //! Lists: `skip` and `limit` with `total`, or `cursor` from `pages.next`. Durations are numbers of seconds or texts such
 //! as `"1m 30s"`. Answers carry `X-Contentful-Request-Id`, and errors repeat it as `requestId`.
@@ -32,10 +33,14 @@ mod event_json;
 mod events;
 mod fields;
 mod finish;
+mod keys;
 mod links;
+mod listing;
+mod openapi;
 mod parked;
 mod query;
 mod retry_json;
+mod schema;
 mod sources;
 mod spaces;
 mod tokens;
@@ -49,13 +54,31 @@ use axum::middleware::from_fn_with_state;
 use axum::{Extension, Router};
 use postrider_control::Control;
 use postrider_runtime::shutdown::Shutdown;
+use serde_json::Value;
+use utoipa_axum::router::OpenApiRouter;
 
 /// The media type of Contentful's management API; what we answer with, and beside `application/json` what we take.
 pub const MEDIA_TYPE: &str = "application/vnd.contentful.management.v1+json";
 
 /// The routes over these use-cases. Requests that wait for something new end when the process is asked to stop.
 pub fn router(control: Arc<Control>, shutdown: Shutdown) -> Router {
-    Router::new()
+    let (routes, _) = documented().split_for_parts();
+    routes
+        .fallback(finish::no_such_route)
+        .method_not_allowed_fallback(finish::no_such_method)
+        .layer(Extension(shutdown))
+        .layer(from_fn_with_state(Arc::clone(&control), finish::finish))
+        .with_state(control)
+}
+
+/// The OpenAPI document of the API (`GET /openapi.json`).
+pub fn document() -> Value {
+    openapi::complete(documented().into_openapi())
+}
+
+/// Every route with its description; there is no other way in, so none can be without.
+fn documented() -> OpenApiRouter<Arc<Control>> {
+    OpenApiRouter::with_openapi(openapi::begin())
         .merge(spaces::routes())
         .merge(webhooks::routes())
         .merge(webhook_calls::routes())
@@ -65,9 +88,5 @@ pub fn router(control: Arc<Control>, shutdown: Shutdown) -> Router {
         .merge(sources::routes())
         .merge(tokens::routes())
         .merge(parked::routes())
-        .fallback(finish::no_such_route)
-        .method_not_allowed_fallback(finish::no_such_method)
-        .layer(Extension(shutdown))
-        .layer(from_fn_with_state(Arc::clone(&control), finish::finish))
-        .with_state(control)
+        .merge(keys::routes())
 }

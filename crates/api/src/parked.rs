@@ -2,33 +2,44 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use postrider_control::{Control, ParkedMessage};
 use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::answer::Answer;
 use crate::caller::Caller;
 use crate::error::{ApiError, ApiResult};
 use crate::query::Params;
+use crate::schema;
 
 /// Messages in a list unless said otherwise, and at most.
 const LISTED: usize = 100;
 const MOST: usize = 1_000;
 
-pub(crate) fn routes() -> Router<Arc<Control>> {
-    Router::new()
-        .route("/parked", get(list))
-        .route("/parked/{id}", get(show).delete(discard))
-        .route("/parked/{id}/redrive", post(redrive))
+pub(crate) fn routes() -> OpenApiRouter<Arc<Control>> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show, discard)).routes(routes!(redrive))
 }
 
-/// Oldest first, without bodies. `pages.next` is there while there are more.
+/// List parked messages
+///
+/// What could not be processed, oldest first, without bodies. `pages.next` is there while there are more.
+#[utoipa::path(
+    get,
+    path = "/parked",
+    operation_id = "listParked",
+    tag = "Instance",
+    params(schema::query::ParkedQuery),
+    responses(
+        (status = 200, description = "The messages.", body = schema::parked::ParkedList),
+    ),
+    extensions(("x-permission" = json!("instance"))),
+)]
 async fn list(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,
@@ -49,6 +60,19 @@ async fn list(
     Answer::ok(&body)
 }
 
+/// Show a parked message
+///
+/// With its body.
+#[utoipa::path(
+    get,
+    path = "/parked/{message}",
+    operation_id = "getParked",
+    tag = "Instance",
+    responses(
+        (status = 200, description = "The message.", body = schema::parked::WholeParkedMessage),
+    ),
+    extensions(("x-permission" = json!("instance"))),
+)]
 async fn show(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,
@@ -57,6 +81,20 @@ async fn show(
     Answer::ok(&whole(&control.parked_message(&actor, number(&id)?).await?))
 }
 
+/// Put a parked message back
+///
+/// Into the queue it came from, as a suspect.
+#[utoipa::path(
+    post,
+    path = "/parked/{message}/redrive",
+    operation_id = "redriveParked",
+    tag = "Instance",
+    responses(
+        (status = 204, description = "It is back in its queue."),
+        (status = 409, description = "It never was a message of a queue, so it cannot go back."),
+    ),
+    extensions(("x-permission" = json!("instance"))),
+)]
 async fn redrive(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,
@@ -66,6 +104,19 @@ async fn redrive(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// Drop a parked message
+///
+/// For ever.
+#[utoipa::path(
+    delete,
+    path = "/parked/{message}",
+    operation_id = "dropParked",
+    tag = "Instance",
+    responses(
+        (status = 204, description = "It is gone."),
+    ),
+    extensions(("x-permission" = json!("instance"))),
+)]
 async fn discard(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,

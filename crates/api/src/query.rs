@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
-use postrider_control::LogQuery;
+use postrider_control::{Cursor, LogQuery};
 use postrider_domain::delivery::DeliveryState;
 use postrider_domain::id::{EnvironmentId, EventId, InvalidId, WebhookId};
 use postrider_domain::timestamp::Timestamp;
@@ -16,8 +16,21 @@ use crate::error::{ApiError, ApiResult};
 /// `skip + limit` ends here; further on a cursor leads (DESIGN §5).
 const DEEPEST: usize = 10_000;
 /// What our own lists may be narrowed by.
-const FILTERS: &str =
-    "webhook, environment, event, type, action, state, status, from, to, cursor, skip, limit, wait";
+const FILTERS: [&str; 13] = [
+    "webhook",
+    "environment",
+    "event",
+    "type",
+    "action",
+    "state",
+    "status",
+    "from",
+    "to",
+    "cursor",
+    "skip",
+    "limit",
+    "wait",
+];
 
 /// The parameters of a request, in order.
 #[derive(Debug)]
@@ -47,11 +60,40 @@ impl Params {
         self.0.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 
+    /// A whole number; one beyond what can be counted is the largest that can.
     fn number(&self, name: &str) -> ApiResult<Option<usize>> {
-        let read = |text: &str| {
-            text.parse().map_err(|_| ApiError::bad_query(name, "it is no whole number", "give 0 or more"))
+        let read = |text: &str| match text.parse() {
+            Ok(number) => Ok(number),
+            Err(_) if text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(usize::MAX),
+            Err(_) => Err(ApiError::bad_query(name, "it is no whole number", "give 0 or more")),
         };
         self.get(name).map(read).transpose()
+    }
+
+    /// The names that are not among these, each once and shortened.
+    fn unknown(&self, known: &[&str]) -> Vec<String> {
+        let foreign = self.0.iter().map(|(name, _)| name).filter(|name| !known.contains(&name.as_str()));
+        let mut names: Vec<String> = foreign.map(|name| name.chars().take(64).collect()).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// For Contentful's lists: what is ignored, to be said in a `Warning` each. At most ten are named.
+    pub(crate) fn ignored(&self, known: &[&str]) -> Vec<String> {
+        let unknown = self.unknown(known);
+        unknown.iter().take(10).map(|name| format!("ignored: the query parameter {name}")).collect()
+    }
+
+    /// For our own lists: what is not known is refused, since it would be a filter that does not filter.
+    pub(crate) fn refuse_unknown(&self, known: &[&str]) -> ApiResult<()> {
+        match self.unknown(known).first() {
+            None => Ok(()),
+            Some(name) => {
+                let fix = format!("use {}", known.join(", "));
+                Err(ApiError::bad_query(name, "there is no such parameter", &fix))
+            }
+        }
     }
 
     /// `skip` and `limit`; a limit above `most` shows `most`.
@@ -71,12 +113,7 @@ impl Params {
 
     /// `limit` of a list that has a `cursor` and nothing else.
     pub(crate) fn only_cursor(&self, default: usize, most: usize) -> ApiResult<usize> {
-        let known = ["cursor", "limit"];
-        if let Some((unknown, _)) = self.0.iter().find(|(key, _)| !known.contains(&key.as_str())) {
-            let unknown: String = unknown.chars().take(64).collect();
-            let fix = format!("use {}", known.join(", "));
-            return Err(ApiError::bad_query(&unknown, "there is no such parameter", &fix));
-        }
+        self.refuse_unknown(&["cursor", "limit"])?;
         Ok(self.number("limit")?.unwrap_or(default).clamp(1, most))
     }
 
@@ -113,16 +150,21 @@ impl Params {
         self.get("cursor").map(read).transpose()
     }
 
-    /// What one of our own lists is narrowed by, and where it goes on. A parameter that is not known is refused: it would
-    /// be a filter that does not filter.
-    pub(crate) fn log_query(&self, default: usize, most: usize) -> ApiResult<(LogQuery, Option<Place>)> {
-        if let Some((unknown, _)) =
-            self.0.iter().find(|(key, _)| !FILTERS.split(", ").any(|known| known == key))
-        {
-            let unknown: String = unknown.chars().take(64).collect();
-            let fix = format!("use {FILTERS}");
-            return Err(ApiError::bad_query(&unknown, "there is no such parameter", &fix));
+    /// `cursor` of a list that cannot be followed.
+    pub(crate) fn older(&self) -> ApiResult<Option<Cursor>> {
+        match self.place()? {
+            None => Ok(None),
+            Some(Place::Older(cursor)) => Ok(Some(cursor)),
+            Some(Place::Newer(_)) => {
+                let fix = "follow /spaces/{space}/calls instead";
+                Err(ApiError::bad_query("cursor", "this list cannot be followed", fix))
+            }
         }
+    }
+
+    /// What one of our own lists is narrowed by, and where it goes on. A parameter that is not known is refused.
+    pub(crate) fn log_query(&self, default: usize, most: usize) -> ApiResult<(LogQuery, Option<Place>)> {
+        self.refuse_unknown(&FILTERS)?;
         let state = |text| {
             let known = DeliveryState::ALL.map(DeliveryState::as_str).join(", ");
             let fix = format!("use one of {known}");

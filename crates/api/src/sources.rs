@@ -2,41 +2,71 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use postrider_control::sources::{SavedSource, SourceDraft};
 use postrider_control::{Control, FieldFault};
 use postrider_domain::source::Source;
 use serde_json::{Map, Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use crate::answer::{Answer, array};
+use crate::answer::Answer;
 use crate::body::JsonObject;
 use crate::caller::Caller;
 use crate::error::ApiResult;
 use crate::fields::{Faults, Fields};
-use crate::links;
+use crate::listing::{self, part};
+use crate::query::Params;
+use crate::{links, schema};
 
-pub(crate) fn routes() -> Router<Arc<Control>> {
-    Router::new()
-        .route("/spaces/{space}/sources", get(list).post(create))
-        .route("/spaces/{space}/sources/{id}", get(show).put(put).delete(delete))
+pub(crate) fn routes() -> OpenApiRouter<Arc<Control>> {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(show, put, delete))
 }
 
 type Ids = Path<(String, String)>;
 
+/// List sources
+///
+/// The sources of a space, by id. Other parameters are refused.
+#[utoipa::path(
+    get,
+    path = "/spaces/{space}/sources",
+    operation_id = "listSources",
+    tag = "Sources",
+    params(schema::query::PageQuery),
+    responses(
+        (status = 200, description = "The sources.", body = schema::source::SourceList),
+    ),
+    extensions(("x-permission" = json!("integrations:manage"))),
+)]
 async fn list(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,
     Path(space): Path<String>,
+    params: Params,
 ) -> ApiResult<Answer> {
+    params.refuse_unknown(&listing::KNOWN)?;
     let sources = control.sources(&actor, &links::space(&space)?).await?;
-    let total = sources.len();
-    Answer::ok(&array(sources.iter().map(write).collect(), total, 0, total))
+    Answer::ok(&part(sources, &params, |source| source.id.to_string(), write)?)
 }
 
+/// Make a source
+///
+/// Under a drawn id. The answer shows a drawn secret, this once.
+#[utoipa::path(
+    post,
+    path = "/spaces/{space}/sources",
+    operation_id = "createSource",
+    tag = "Sources",
+    request_body = schema::source::SourceBody,
+    responses(
+        (status = 201, description = "The source was made.", body = schema::source::Source, headers(("Location" = String, description = "Where it lives."))),
+        (status = 409, description = "The space has as many sources as it may have."),
+    ),
+    extensions(("x-permission" = json!("integrations:manage"))),
+)]
 async fn create(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,
@@ -46,6 +76,17 @@ async fn create(
     saved(&control.create_source(&actor, &links::space(&space)?, read(&body)?).await?)
 }
 
+/// Show a source
+#[utoipa::path(
+    get,
+    path = "/spaces/{space}/sources/{source}",
+    operation_id = "getSource",
+    tag = "Sources",
+    responses(
+        (status = 200, description = "The source.", body = schema::source::Source),
+    ),
+    extensions(("x-permission" = json!("integrations:manage"))),
+)]
 async fn show(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,
@@ -54,6 +95,22 @@ async fn show(
     Answer::ok(&write(&control.source(&actor, &links::space(&space)?, &links::source(&id)?).await?))
 }
 
+/// Make or replace a source
+///
+/// Under a given id. Without a secret it keeps the one it has; a new source gets a drawn one, which the answer shows this once.
+#[utoipa::path(
+    put,
+    path = "/spaces/{space}/sources/{source}",
+    operation_id = "putSource",
+    tag = "Sources",
+    request_body = schema::source::SourceBody,
+    responses(
+        (status = 200, description = "The source as it is now.", body = schema::source::Source, headers(("Location" = String, description = "Where it lives."))),
+        (status = 201, description = "The source was made.", body = schema::source::Source, headers(("Location" = String, description = "Where it lives."))),
+        (status = 409, description = "The space has as many sources as it may have."),
+    ),
+    extensions(("x-permission" = json!("integrations:manage"))),
+)]
 async fn put(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,
@@ -64,6 +121,19 @@ async fn put(
     saved(&control.put_source(&actor, &space, &id, read(&body)?).await?)
 }
 
+/// Delete a source
+///
+/// What the CMS sends to it is refused from now on.
+#[utoipa::path(
+    delete,
+    path = "/spaces/{space}/sources/{source}",
+    operation_id = "deleteSource",
+    tag = "Sources",
+    responses(
+        (status = 204, description = "It is gone."),
+    ),
+    extensions(("x-permission" = json!("integrations:manage"))),
+)]
 async fn delete(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,

@@ -2,37 +2,69 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::routing::{get, put};
 use postrider_control::spaces::SpaceDraft;
 use postrider_control::{Control, FieldFault, Space};
 use postrider_domain::id::EnvironmentId;
 use serde_json::{Map, Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use crate::answer::{Answer, array};
+use crate::answer::Answer;
 use crate::body::JsonObject;
 use crate::caller::Caller;
 use crate::error::{ApiError, ApiResult};
 use crate::fields::{Faults, Fields};
 use crate::links::{self, link};
+use crate::listing::{self, part};
+use crate::query::Params;
+use crate::schema;
 
-pub(crate) fn routes() -> Router<Arc<Control>> {
-    Router::new()
-        .route("/spaces", get(list))
-        .route("/spaces/{space}", get(show).put(put_space))
-        .route("/spaces/{space}/environments", get(environments))
-        .route("/spaces/{space}/environments/{environment}", put(put_environment).get(show_environment))
-        .route("/spaces/{space}/balance", get(balance))
+pub(crate) fn routes() -> OpenApiRouter<Arc<Control>> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(show, put_space))
+        .routes(routes!(environments))
+        .routes(routes!(show_environment, put_environment))
+        .routes(routes!(balance))
 }
 
-async fn list(State(control): State<Arc<Control>>, Caller(actor): Caller) -> ApiResult<Answer> {
+/// List spaces
+///
+/// The spaces that the token reaches, by id.
+#[utoipa::path(
+    get,
+    path = "/spaces",
+    operation_id = "listSpaces",
+    tag = "Spaces",
+    params(schema::query::PageQuery),
+    responses(
+        (status = 200, description = "The spaces.", body = schema::space::SpaceList, headers(("Warning" = String, description = "What was ignored."))),
+    ),
+    extensions(("x-permission" = json!("any"))),
+)]
+async fn list(
+    State(control): State<Arc<Control>>,
+    Caller(actor): Caller,
+    params: Params,
+) -> ApiResult<Answer> {
     let spaces = control.spaces(&actor).await?;
-    let total = spaces.len();
-    Answer::ok(&array(spaces.iter().map(write).collect(), total, 0, total))
+    let body = part(spaces, &params, |space| space.id.to_string(), write)?;
+    Ok(Answer::ok(&body)?.warn(&params.ignored(&listing::KNOWN)))
 }
 
+/// Show a space
+#[utoipa::path(
+    get,
+    path = "/spaces/{space}",
+    operation_id = "getSpace",
+    tag = "Spaces",
+    responses(
+        (status = 200, description = "The space.", body = schema::space::Space),
+    ),
+    extensions(("x-permission" = json!("any"))),
+)]
 async fn show(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,
@@ -41,7 +73,21 @@ async fn show(
     Answer::ok(&write(&control.space(&actor, &links::space(&space)?).await?))
 }
 
-/// `{"name", "environments": […]}`, both optional; 201 when the space was made.
+/// Make or change a space
+///
+/// Needs a token of the whole instance. What the body leaves out stays as it is.
+#[utoipa::path(
+    put,
+    path = "/spaces/{space}",
+    operation_id = "putSpace",
+    tag = "Spaces",
+    request_body = Option<schema::space::SpaceBody>,
+    responses(
+        (status = 200, description = "The space as it is now.", body = schema::space::Space),
+        (status = 201, description = "The space was made.", body = schema::space::Space),
+    ),
+    extensions(("x-permission" = json!("instance"))),
+)]
 async fn put_space(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,
@@ -53,17 +99,43 @@ async fn put_space(
     Answer::new(if created { StatusCode::CREATED } else { StatusCode::OK }, &write(&space))
 }
 
+/// List environments
+///
+/// The environments of a space, by id.
+#[utoipa::path(
+    get,
+    path = "/spaces/{space}/environments",
+    operation_id = "listEnvironments",
+    tag = "Spaces",
+    params(schema::query::PageQuery),
+    responses(
+        (status = 200, description = "The environments.", body = schema::space::EnvironmentList, headers(("Warning" = String, description = "What was ignored."))),
+    ),
+    extensions(("x-permission" = json!("any"))),
+)]
 async fn environments(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,
     Path(space): Path<String>,
+    params: Params,
 ) -> ApiResult<Answer> {
     let space = control.space(&actor, &links::space(&space)?).await?;
-    let items: Vec<_> = space.environments.iter().map(|id| environment(&space, id)).collect();
-    let total = items.len();
-    Answer::ok(&array(items, total, 0, total))
+    let ids = space.environments.clone();
+    let body = part(ids, &params, ToString::to_string, |id| environment(&space, id))?;
+    Ok(Answer::ok(&body)?.warn(&params.ignored(&listing::KNOWN)))
 }
 
+/// Show an environment
+#[utoipa::path(
+    get,
+    path = "/spaces/{space}/environments/{environment}",
+    operation_id = "getEnvironment",
+    tag = "Spaces",
+    responses(
+        (status = 200, description = "The environment.", body = schema::space::Environment),
+    ),
+    extensions(("x-permission" = json!("any"))),
+)]
 async fn show_environment(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,
@@ -75,6 +147,22 @@ async fn show_environment(
     Answer::ok(&environment(&space, found))
 }
 
+/// Make an environment
+///
+/// Nothing changes if it is there. A body is not read.
+#[utoipa::path(
+    put,
+    path = "/spaces/{space}/environments/{environment}",
+    operation_id = "putEnvironment",
+    tag = "Spaces",
+    responses(
+        (status = 200, description = "It was there.", body = schema::space::Environment),
+        (status = 201, description = "It was made.", body = schema::space::Environment),
+        (status = 409, description = "The space has as many environments as it may have."),
+        (status = 422, description = "The id is not one that an environment can have."),
+    ),
+    extensions(("x-permission" = json!("admin"))),
+)]
 async fn put_environment(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,
@@ -85,7 +173,19 @@ async fn put_environment(
     Answer::new(if created { StatusCode::CREATED } else { StatusCode::OK }, &environment(&space, &id))
 }
 
-/// How many deliveries stand in each state; with a token of the instance also what waits in its queues.
+/// Show the balance
+///
+/// How many deliveries stand in each state; with a token of the whole instance also what waits in its queues.
+#[utoipa::path(
+    get,
+    path = "/spaces/{space}/balance",
+    operation_id = "getBalance",
+    tag = "Calls",
+    responses(
+        (status = 200, description = "The balance.", body = schema::space::Balance),
+    ),
+    extensions(("x-permission" = json!("calls:read"))),
+)]
 async fn balance(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,

@@ -4,6 +4,7 @@ mod calls;
 mod errors;
 mod events;
 mod harness;
+mod openapi;
 mod parked;
 mod secrets;
 mod sources;

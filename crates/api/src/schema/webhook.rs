@@ -1,0 +1,199 @@
+//! A webhook as it is answered.
+
+use utoipa::ToSchema;
+
+use super::filter::Filter;
+use super::link::{ArraySys, Link, Pages};
+use super::only;
+use super::retry::RetryPolicy;
+use super::text::{Instant, Seconds, WebhookId};
+use super::webhook_body::{CoalesceKey, HttpMethod, dialect};
+
+only!(WebhookType = "WebhookDefinition", HealthType = "Webhook");
+
+/// A webhook. Secrets are never among it, but for a signing secret drawn just now.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Webhook {
+    sys: WebhookSys,
+    name: String,
+    url: String,
+    topics: Vec<String>,
+    filters: Vec<Filter>,
+    headers: Vec<Header>,
+    /// Whether it is called.
+    active: bool,
+    #[schema(schema_with = dialect)]
+    dialect: String,
+    #[schema(nullable = false)]
+    triggers: Option<Vec<Trigger>>,
+    #[schema(nullable = false)]
+    content_types: Option<Vec<String>>,
+    #[schema(nullable = false)]
+    entities: Option<Vec<String>>,
+    #[schema(nullable = false)]
+    changed_fields: Option<Vec<String>>,
+    #[schema(nullable = false)]
+    states: Option<Vec<String>>,
+    #[schema(nullable = false)]
+    transformation: Option<Transformation>,
+    #[schema(nullable = false)]
+    http_basic_username: Option<String>,
+    /// Since when, by whom and why it is not called.
+    #[schema(nullable = false)]
+    disabled: Option<Disabled>,
+    #[schema(nullable = false)]
+    signing: Option<Signing>,
+    #[schema(nullable = false)]
+    retry_policy: Option<RetryPolicy>,
+    #[schema(nullable = false)]
+    timeout: Option<Seconds>,
+    #[schema(nullable = false)]
+    coalesce: Option<Coalesce>,
+    #[schema(nullable = false)]
+    rate_limit: Option<RateLimit>,
+}
+
+/// Who made a webhook and who changed it.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WebhookSys {
+    #[schema(inline)]
+    r#type: WebhookType,
+    id: WebhookId,
+    /// Grows by one with every change, from 0.
+    #[schema(minimum = 0)]
+    version: u64,
+    space: Link,
+    created_at: Instant,
+    created_by: Link,
+    updated_at: Instant,
+    updated_by: Link,
+}
+
+/// A header of the call. The value of a secret one is not shown.
+#[derive(ToSchema)]
+pub(crate) struct Header {
+    key: String,
+    #[schema(nullable = false)]
+    value: Option<String>,
+    #[schema(nullable = false)]
+    secret: Option<bool>,
+}
+
+/// A topic with its own limits.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Trigger {
+    #[schema(nullable = false)]
+    r#type: Option<String>,
+    #[schema(nullable = false)]
+    actions: Option<Vec<String>>,
+    #[schema(nullable = false)]
+    content_types: Option<Vec<String>>,
+    #[schema(nullable = false)]
+    entities: Option<Vec<String>>,
+}
+
+/// What a call looks like, in Contentful's words.
+#[derive(ToSchema)]
+pub(crate) struct Transformation {
+    #[schema(inline, nullable = false)]
+    method: Option<HttpMethod>,
+}
+
+/// Why a webhook is not called.
+#[derive(ToSchema)]
+pub(crate) struct Disabled {
+    at: Instant,
+    /// `user`, or the rule that did it.
+    by: String,
+    reason: String,
+}
+
+/// The secrets that sign the calls, newest first, without the secrets themselves.
+#[derive(ToSchema)]
+pub(crate) struct Signing {
+    secrets: Vec<SigningSecret>,
+    /// The secret that was drawn just now: shown this once.
+    #[schema(nullable = false)]
+    secret: Option<String>,
+}
+
+/// A secret that signs the calls.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SigningSecret {
+    created_at: Instant,
+    /// Until when an old one signs beside the newest.
+    #[schema(nullable = false)]
+    expires_at: Option<Instant>,
+}
+
+/// What is coalesced.
+#[derive(ToSchema)]
+#[serde(untagged)]
+pub(crate) enum Coalesce {
+    /// `false`: nothing.
+    Off(bool),
+    /// Every event.
+    Rule(CoalesceRule),
+}
+
+/// One call for all events of a window.
+#[derive(ToSchema)]
+pub(crate) struct CoalesceRule {
+    window: Seconds,
+    #[schema(inline)]
+    key: CoalesceKey,
+}
+
+/// How fast it is called at most.
+#[derive(ToSchema)]
+pub(crate) struct RateLimit {
+    #[schema(minimum = 1)]
+    calls: u32,
+    per: Seconds,
+}
+
+/// A part of the webhooks of a space.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WebhookList {
+    sys: ArraySys,
+    /// How many there are.
+    total: u64,
+    skip: u64,
+    limit: u64,
+    items: Vec<Webhook>,
+    pages: Pages,
+    /// There are more than `total` says.
+    #[schema(nullable = false)]
+    total_is_at_least: Option<bool>,
+}
+
+/// How a webhook has been doing, over the calls in the log.
+#[derive(ToSchema)]
+pub(crate) struct Health {
+    sys: HealthSys,
+    calls: HealthCalls,
+}
+
+/// Whose health.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct HealthSys {
+    #[schema(inline)]
+    r#type: HealthType,
+    id: WebhookId,
+    space: Link,
+    created_by: Link,
+}
+
+/// Calls in the log, counted up to 10,000.
+#[derive(ToSchema)]
+pub(crate) struct HealthCalls {
+    total: u64,
+    /// Those that the receiver took.
+    healthy: u64,
+}
