@@ -13,11 +13,13 @@ use postrider_domain::space::SpaceSettings;
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::webhook::{Webhook, WebhookAction};
 use postrider_ports::clock::draw_call_id;
+use postrider_ports::error::PortError;
 use postrider_ports::secrets::open_webhook;
 use postrider_ports::sender::{Request, Sent};
 
 use crate::bundle::Ticket;
 use crate::index::Known;
+use crate::locked::beyond_policy;
 use crate::telemetry::{self, Stage};
 use crate::worker::Worker;
 
@@ -59,6 +61,8 @@ enum Unready {
     NotExpressible(String),
     /// Something the webhook's owner must mend.
     Fault(String),
+    /// The key of a secret is not in the ring, and can come back.
+    Locked(String),
 }
 
 /// Makes one attempt. `Err` says why the event cannot be said in the webhook's dialect: then there was no call.
@@ -66,9 +70,11 @@ pub(crate) async fn call(worker: &Worker, turn: &Turn<'_>, event: &Event) -> Res
     let Turn { ticket, attempt, known, before } = *turn;
     let started_at = worker.now();
     let id = draw_call_id(worker.deps.clock.as_ref(), worker.deps.random.as_ref());
-    let rendered = match render(worker, turn, event) {
+    let rendered = render(worker, turn, event);
+    let locked = matches!(rendered, Err(Unready::Locked(_)));
+    let rendered = match rendered {
         Ok(ready) => Ok(ready),
-        Err(Unready::Fault(message)) => Err(message),
+        Err(Unready::Fault(message) | Unready::Locked(message)) => Err(message),
         Err(Unready::NotExpressible(reason)) => return Err(reason),
     };
     let span = telemetry::calling(ticket, attempt, known, before);
@@ -81,7 +87,7 @@ pub(crate) async fn call(worker: &Worker, turn: &Turn<'_>, event: &Event) -> Res
         }
     };
     let ended = ended(&sent, worker.now());
-    let outcome = judge(known, &ended);
+    let outcome = if locked { Outcome::Retry { not_before: None } } else { judge(known, &ended) };
     telemetry::ended(&span, &ended);
     span.end();
     worker.metrics.stage(Stage::Call).record(sent.timings.total);
@@ -90,7 +96,10 @@ pub(crate) async fn call(worker: &Worker, turn: &Turn<'_>, event: &Event) -> Res
         Ok(response) => (Some(response), None),
         Err(failure) => (None, Some(failure)),
     };
-    let (state, next_at) = next(worker, known, attempt, outcome);
+    let (state, next_at) = match next(worker, known, attempt, outcome) {
+        (DeliveryState::GivenUp, _) if locked => beyond_policy(event.head.accepted_at, worker.now()),
+        next => next,
+    };
     let record = CallRecord {
         id,
         delivery: ticket.delivery(),
@@ -123,8 +132,8 @@ fn render(worker: &Worker, turn: &Turn<'_>, event: &Event) -> Result<Ready, Unre
     })?;
     let now = worker.now();
     let space = &SpaceSettings::default();
-    let secrets = open_webhook(worker.deps.secrets.as_ref(), webhook, space, now)
-        .map_err(|error| Unready::Fault(format!("a secret of the webhook does not open: {error}")))?;
+    let secrets =
+        open_webhook(worker.deps.secrets.as_ref(), webhook, space, now).map_err(|error| shut(&error))?;
     let message_id = if ticket.target.generation == 0 { ticket.id } else { ticket.delivery().message_id() };
     let occasion = Occasion { event, webhook, space, secrets: &secrets, message_id, attempt, now };
     match dialect.write(&occasion) {
@@ -132,6 +141,12 @@ fn render(worker: &Worker, turn: &Turn<'_>, event: &Event) -> Result<Ready, Unre
         Err(RenderError::NotExpressible { reason, .. }) => Err(Unready::NotExpressible(reason)),
         Err(error) => Err(Unready::Fault(error.to_string())),
     }
+}
+
+/// A secret of the webhook does not open.
+fn shut(error: &PortError) -> Unready {
+    let message = format!("a secret of the webhook does not open: {error}");
+    if error.is_transient() { Unready::Locked(message) } else { Unready::Fault(message) }
 }
 
 /// Sends it; what comes back is masked.

@@ -21,6 +21,7 @@ mod fanout;
 mod floor;
 mod index;
 mod lanes;
+mod locked;
 mod matching;
 mod pause;
 mod recorder;

@@ -56,6 +56,7 @@ pub(crate) struct State {
     /// What the log answers suspects with; filled from `messages` unless the log lags.
     pub(crate) log: HashMap<DeliveryId, Progress>,
     pub(crate) log_lags: bool,
+    pub(crate) keys_are_back: bool,
 }
 
 impl Servers {
@@ -322,15 +323,21 @@ impl Bodies for Servers {
     }
 }
 
-/// What is sealed reads `sealed:` and the secret; anything else does not open.
+/// What is sealed reads `sealed:` and the secret. `lost:` has a key that is not in the ring until `keys_are_back`;
+/// anything else was damaged.
 impl Secrets for Servers {
     fn seal(&self, _: Place<'_>, secret: &str) -> PortResult<Sealed> {
         Ok(Sealed::new(format!("sealed:{secret}")))
     }
 
     fn open(&self, _: Place<'_>, sealed: &Sealed) -> PortResult<String> {
-        let opened = sealed.as_str().strip_prefix("sealed:").map(str::to_owned);
-        opened.ok_or_else(|| PortError::permanent("key k1 is not in the key ring"))
+        let opened = |prefix| sealed.as_str().strip_prefix(prefix).map(str::to_owned);
+        let lost = opened("lost:").map(|secret| {
+            let missing = || PortError::transient("it is sealed with key k1, which is not in the key ring");
+            if self.lock().keys_are_back { Ok(secret) } else { Err(missing()) }
+        });
+        let damaged = || Err(PortError::permanent("it was changed or moved"));
+        opened("sealed:").map(Ok).or(lost).unwrap_or_else(damaged)
     }
 }
 

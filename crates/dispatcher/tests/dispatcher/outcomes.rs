@@ -3,6 +3,7 @@
 use postrider_domain::delivery::DeliveryState;
 use postrider_domain::message::Lane;
 use postrider_domain::outcome::FailureKind;
+use postrider_domain::retry::RetryPolicy;
 use postrider_domain::secret::Sealed;
 use postrider_domain::webhook::{
     BasicAuth, CustomHeader, DisabledBy, HeaderValue, Status, Webhook, WebhookAction,
@@ -103,13 +104,13 @@ async fn the_latest_settings_are_used_for_every_attempt() {
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_rendered_is_a_recorded_call_that_is_final() {
     let world = World::with([
-        webhook("secret").topic("*.*").signing(Sealed::new("lost-key")).build(),
+        webhook("secret").topic("*.*").signing(Sealed::new("damaged")).build(),
         webhook("header").topic("*.*").header("bad name", "x").build(),
         webhook("dialect").topic("*.*").dialect("esperanto").build(),
     ]);
     world.accept(event("Entry.publish")).await;
     world.step().await;
-    for (id, says) in [("secret", "key ring"), ("header", "bad name"), ("dialect", "esperanto")] {
+    for (id, says) in [("secret", "changed or moved"), ("header", "bad name"), ("dialect", "esperanto")] {
         let call = &world.calls(id)[0];
         let failure = call.failure.as_ref().expect("a failure");
         assert_eq!((failure.kind, call.state), (FailureKind::Request, DeliveryState::GivenUp), "{id}");
@@ -117,6 +118,35 @@ async fn what_cannot_be_rendered_is_a_recorded_call_that_is_final() {
         assert!(call.request.url.ends_with(id));
         assert!(world.arrived(id).is_empty(), "nothing was sent");
     }
+    world.assert_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_key_holds_up_its_webhook_alone_until_it_is_back() {
+    let lost = |id: &str| webhook(id).topic("*.*").signing(Sealed::new("lost:whsec_c2lnbmluZy1zZWNyZXQ="));
+    let once = RetryPolicy::named("none").expect("a policy");
+    let world = World::with([
+        lost("w").build(),
+        lost("once").retry(once).build(),
+        webhook("other").topic("*.*").build(),
+    ]);
+    world.accept(event("Entry.publish")).await;
+    world.step().await;
+    assert_eq!(world.balance(), [("delivered", 1), ("pending", 2)].into());
+    assert_eq!(world.arrived("other").len(), 1);
+    for id in ["w", "once"] {
+        let call = &world.calls(id)[0];
+        let failure = call.failure.as_ref().expect("a failure");
+        assert_eq!((failure.kind, call.state), (FailureKind::Request, DeliveryState::Pending), "{id}");
+        assert!(failure.message.contains("key k1, which is not in the key ring"), "{}", failure.message);
+        assert!(call.next_at.is_some() && world.arrived(id).is_empty(), "{id}: nothing was sent");
+    }
+    world.servers.lock().keys_are_back = true;
+    world.clock.advance(crate::world::seconds(10));
+    world.step().await;
+    assert_eq!(world.balance(), [("delivered", 3)].into());
+    let headers = &world.arrived("once")[0].request.headers;
+    assert!(headers.iter().any(|(name, _)| name == "webhook-signature"), "{headers:?}");
     world.assert_empty().await;
 }
 
