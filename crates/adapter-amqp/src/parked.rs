@@ -1,5 +1,6 @@
 //! Messages put aside for a person. A queue can only be read from its front, so listing takes messages out, remembers
-//! them and gives them back, all on one channel, where each step sees the one before.
+//! them and gives them back, all on one channel, where each step sees the one before. Only the first 10,000 of the queue
+//! are looked at; what stands behind them is seen once they are dealt with.
 
 use std::sync::atomic::Ordering;
 
@@ -19,7 +20,13 @@ use crate::publisher::Parcel;
 use crate::session::Session;
 use crate::{headers, topology};
 
-/// A list has at most this many messages, and ends with the one that brings it to 8 MiB.
+mod page;
+mod turn;
+
+use page::Page;
+use turn::Turn;
+
+/// A list has at most this many messages, and is at most this large unless it is one message.
 const LIST_LIMIT: usize = 1000;
 const LIST_BYTES: usize = 8 * 1024 * 1024;
 /// How far into the queue one looks for a message.
@@ -92,30 +99,23 @@ impl Amqp {
         after: Option<i64>,
         max: usize,
     ) -> PortResult<Vec<ParkedMessage>> {
-        let channel = session.channel(&session.parked).await?;
-        let (mut list, mut bytes, mut last) = (Vec::new(), 0, None);
-        while list.len() < LOOK_LIMIT
-            && let Some(delivery) = self.get(&channel).await?
-        {
+        let turn = Turn::begin(session).await?;
+        let channel = turn.channel()?;
+        let (mut page, mut last) = (Page::new(after, max.min(LIST_LIMIT), LIST_BYTES), None);
+        for _ in 0..LOOK_LIMIT {
+            let Some(delivery) = self.get(channel).await? else { break };
             last = Some(delivery.delivery_tag);
-            let message = read(&delivery);
-            if after.is_none_or(|after| message.id > after) {
-                bytes += message.body.len();
-                list.push(message);
-            }
-            if bytes >= LIST_BYTES {
-                break;
-            }
+            page.offer(read(&delivery));
         }
-        give_back(&channel, last).await?;
-        list.sort_by_key(|message| message.id);
-        list.truncate(max.min(LIST_LIMIT));
-        Ok(list)
+        give_back(channel, last).await?;
+        turn.end();
+        Ok(page.messages())
     }
 
     async fn redrive_in(&self, session: &Session, id: i64) -> PortResult<bool> {
-        let channel = session.channel(&session.parked).await?;
-        let (found, before) = self.find(&channel, id).await?;
+        let turn = Turn::begin(session).await?;
+        let channel = turn.channel()?;
+        let (found, before) = self.find(channel, id).await?;
         let redriven = match &found {
             None => Ok(false),
             Some(delivery) => match again(delivery) {
@@ -125,22 +125,25 @@ impl Amqp {
         };
         match (&redriven, &found) {
             (Ok(true), Some(delivery)) => {
-                forget(&channel, delivery).await?;
-                give_back(&channel, before).await?;
+                forget(channel, delivery).await?;
+                give_back(channel, before).await?;
             }
-            (_, Some(delivery)) => give_back(&channel, Some(delivery.delivery_tag)).await?,
-            (_, None) => give_back(&channel, before).await?,
+            (_, Some(delivery)) => give_back(channel, Some(delivery.delivery_tag)).await?,
+            (_, None) => give_back(channel, before).await?,
         }
+        turn.end();
         redriven
     }
 
     async fn discard_in(&self, session: &Session, id: i64) -> PortResult<bool> {
-        let channel = session.channel(&session.parked).await?;
-        let (found, before) = self.find(&channel, id).await?;
+        let turn = Turn::begin(session).await?;
+        let channel = turn.channel()?;
+        let (found, before) = self.find(channel, id).await?;
         if let Some(delivery) = &found {
-            forget(&channel, delivery).await?;
+            forget(channel, delivery).await?;
         }
-        give_back(&channel, before).await?;
+        give_back(channel, before).await?;
+        turn.end();
         Ok(found.is_some())
     }
 
