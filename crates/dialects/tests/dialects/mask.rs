@@ -18,7 +18,6 @@ fn mask() -> (Mask, OpenedSecrets) {
     let mut webhook = webhook("native");
     basic(&mut webhook, "user");
     let secrets = OpenedSecrets {
-        space_signing: None,
         signing: vec!["whsec_YWJjZGVmZ2g=".into(), "raw signing key".into()],
         basic_password: Some(PASSWORD.into()),
         headers: vec![
@@ -27,6 +26,7 @@ fn mask() -> (Mask, OpenedSecrets) {
             ("X-S".into(), "abc".into()),
         ],
         secret_headers: vec!["k3y-value".into(), "abc".into()],
+        ..OpenedSecrets::default()
     };
     (Mask::new(&webhook, &secrets), secrets)
 }
