@@ -8,6 +8,7 @@
 //! - [`datocms`]: DatoCMS, in and out.
 //! - [`contentful`]: Contentful, in and out.
 //! - [`contentstack`]: Contentstack, in and out.
+//! - [`contismo`]: Contismo, in and out.
 //! - [`cloudevents`]: CloudEvents 1.0, in.
 //! - [`mod@dialect`]: what every dialect can do; [`topics`]: topics in the words of each CMS.
 //! - [`request`]: what all outgoing requests share; [`mask`]: what of them may be recorded.
@@ -60,12 +61,18 @@ const DIALECTS: &[&dyn Dialect] = &[
     &contentful::Contentful,
     &datocms::DatoCms,
     &contentstack::Contentstack,
+    &contismo::Contismo,
 ];
 
 /// Their names, in the same order.
-const NAMES: &[&str] = &[native::NAME, standard_webhooks::NAME, cometcms::NAME, contentful::NAME,
+const NAMES: &[&str] = &[
+    native::NAME,
+    standard_webhooks::NAME,
+    cometcms::NAME,
+    contentful::NAME,
     datocms::NAME,
     contentstack::NAME,
+    contismo::NAME,
 ];
 
 /// The dialect of this name.
@@ -99,6 +106,9 @@ mod tests {
 
     #[test]
     fn a_source_can_have_the_dialects_that_read_their_own_webhooks() {
-        assert_eq!(source_names(), ["native", "cometcms", "contentful", "contentstack"]);
+        assert_eq!(
+            source_names(),
+            ["native", "cometcms", "contentful", "datocms", "contentstack", "contismo"]
+        );
     }
 }
