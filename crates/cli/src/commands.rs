@@ -1,25 +1,35 @@
 //! The subcommands, one file each.
 
+mod call_text;
 pub mod calls;
 mod calls_export;
 pub mod completions;
 pub mod config;
+pub mod deliveries;
+mod delivery_text;
 pub mod demo;
 pub mod doctor;
+pub mod environments;
 mod event_text;
 pub mod events;
 pub mod healthcheck;
 pub mod keys;
 pub mod listen;
 mod listen_forward;
+mod listing;
 pub mod migrate;
 pub mod parked;
 pub mod process;
 pub mod serve;
 pub mod sources;
+pub mod spaces;
 pub mod tokens;
 pub mod topology;
 mod webhook_apply;
+mod webhook_calls;
 mod webhook_file;
 mod webhook_flags;
+mod webhook_secret;
+mod webhook_text;
 pub mod webhooks;
+mod when;

@@ -47,10 +47,25 @@ pub struct Cli {
 #[derive(Debug, Args)]
 struct Global {
     /// Configuration file [default: ./postrider.toml if it exists]
-    #[arg(long, global = true, value_name = "FILE", env = "POSTRIDER_CONFIG", help_heading = "Everywhere")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "POSTRIDER_CONFIG",
+        hide_env_values = true,
+        hide_short_help = true,
+        help_heading = "Everywhere"
+    )]
     config: Option<PathBuf>,
     /// Set one setting, for example --set retention.days=60 (repeatable; wins over file and environment)
-    #[arg(long = "set", global = true, value_name = "SECTION.KEY=VALUE", value_parser = assignment, help_heading = "Everywhere")]
+    #[arg(
+        long = "set",
+        global = true,
+        value_name = "SECTION.KEY=VALUE",
+        value_parser = assignment,
+        hide_short_help = true,
+        help_heading = "Everywhere"
+    )]
     assignments: Vec<(String, String)>,
     /// The folder of database, keys and cli.toml [default: ./postrider-data]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
@@ -102,9 +117,20 @@ enum Command {
     /// See calls, and send them again
     #[command(subcommand)]
     Calls(commands::calls::Calls),
+    /// See where deliveries stand
+    #[command(subcommand)]
+    Deliveries(commands::deliveries::Deliveries),
+    /// Say how many deliveries of the space stand in each state
+    Balance(commands::spaces::Balance),
     /// See messages that could not be processed, and put them back
     #[command(subcommand)]
     Parked(commands::parked::Parked),
+    /// Manage spaces
+    #[command(subcommand)]
+    Spaces(commands::spaces::Spaces),
+    /// Manage the environments of a space
+    #[command(subcommand)]
+    Environments(commands::environments::Environments),
     /// Manage access tokens
     #[command(subcommand)]
     Tokens(commands::tokens::Tokens),
@@ -165,6 +191,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<Code> {
         Command::Webhooks(webhooks) => commands::webhooks::run(webhooks, &context).await,
         Command::Sources(sources) => commands::sources::run(sources, &context).await,
         Command::Calls(calls) => commands::calls::run(calls, &context).await,
+        Command::Deliveries(deliveries) => commands::deliveries::run(deliveries, &context).await,
+        Command::Balance(balance) => commands::spaces::balance(&balance, &context).await,
+        Command::Spaces(spaces) => commands::spaces::run(spaces, &context).await,
+        Command::Environments(environments) => commands::environments::run(environments, &context).await,
         Command::Parked(parked) => commands::parked::run(parked, &context).await,
         Command::Tokens(tokens) => commands::tokens::run(tokens, &context).await,
         Command::Migrate(migrate) => {

@@ -2,32 +2,32 @@
 
 use serde_json::{Value, json};
 
+use super::delivery_text::{generation, why};
 use crate::indent::{indented, part};
-use crate::output::{table, text};
+use crate::output::{fields, table, text};
 
 /// An event with its deliveries and its data, whose text is not taken apart.
 pub(super) fn shown(event: &Value, answer: &str) -> String {
-    let head = format!(
-        "event     {}\ntopic     {}\nresource  {} {}\noccurred  {}\naccepted  {}",
-        text(event, "/id"),
-        text(event, "/topic"),
-        text(event, "/resource/contentType"),
-        text(event, "/resource/id"),
-        text(event, "/occurredAt"),
-        text(event, "/acceptedAt"),
-    );
+    let kind = event.pointer("/resource/contentType").and_then(Value::as_str).unwrap_or_default();
+    let head = fields([
+        ("event", text(event, "/id")),
+        ("topic", text(event, "/topic")),
+        ("environment", text(event, "/environment")),
+        ("resource", format!("{kind} {}", text(event, "/resource/id")).trim_start().to_owned()),
+        ("occurred", text(event, "/occurredAt")),
+        ("accepted", text(event, "/acceptedAt")),
+    ]);
     let deliveries = event["deliveries"].as_array().cloned().unwrap_or_default();
     let rows = deliveries.iter().map(|delivery| {
-        let why = [text(delivery, "/reason"), text(delivery, "/nextAt")].into_iter().find(|text| text != "-");
-        [
-            text(delivery, "/webhook"),
-            text(delivery, "/generation"),
-            text(delivery, "/state"),
-            text(delivery, "/attempt"),
-            why.unwrap_or_default(),
-        ]
+        let [webhook, state, calls] =
+            ["/webhook", "/state", "/attempt"].map(|pointer| text(delivery, pointer));
+        [webhook, generation(delivery), state, calls, why(delivery)]
     });
-    let table = table(["webhook", "generation", "delivery", "calls", "reason or next attempt"], rows);
+    let table = if deliveries.is_empty() {
+        "No webhook wanted it: postrider events explain says why.".to_owned()
+    } else {
+        table(["webhook", "sent", "delivery", "calls", "reason or next attempt"], rows)
+    };
     let data = part(answer, &["content", "data"]).and_then(|data| indented(&data)).unwrap_or_default();
     format!("{head}\n{table}\n{data}")
 }

@@ -1,4 +1,4 @@
-//! `postrider events publish|show|explain`.
+//! `postrider events publish|show|explain|resend`.
 
 use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
@@ -10,9 +10,9 @@ use postrider_domain::webhook::Method;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::event_text;
+use super::{delivery_text, event_text};
 use crate::Context;
-use crate::client::{Client, Server, encode};
+use crate::client::{Client, Door, Place, Server, encode};
 use crate::exit::{Code, Failure};
 use crate::output::{note, text};
 
@@ -32,6 +32,8 @@ pub enum Events {
     Show(One),
     /// Say for each webhook why it did or did not get an event, and what came of it
     Explain(One),
+    /// Send an event to a webhook again, as the webhook is now
+    Resend(Resend),
 }
 
 /// The flags of `events publish`.
@@ -63,14 +65,29 @@ pub struct Publish {
     #[arg(long, value_name = "JSON", default_value = "{}")]
     data: String,
     #[command(flatten)]
-    server: Server,
+    door: Door,
 }
 
 /// An event's id.
 #[derive(Debug, Args)]
 pub struct One {
     /// The event's id
+    #[arg(value_name = "EVENT")]
     id: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// The flags of `events resend`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  postrider events resend story-1 --webhook search")]
+pub struct Resend {
+    /// The event's id
+    #[arg(value_name = "EVENT")]
+    id: String,
+    /// The webhook, which the event matched
+    #[arg(long, value_name = "ID")]
+    webhook: String,
     #[command(flatten)]
     server: Server,
 }
@@ -80,23 +97,30 @@ pub async fn run(events: Events, context: &Context) -> anyhow::Result<Code> {
     match events {
         Events::Publish(publish) => self::publish(&publish, context).await,
         Events::Show(one) => {
-            let client = one.server.client(context)?;
-            let answer = client.get(&client.in_space(&format!("/events/{}", encode(&one.id)))).await?;
+            let client = one.place.client(context)?;
+            let answer = client.get(&client.in_place(&format!("/events/{}", encode(&one.id)))).await?;
             context.output.answer(&answer, |event| event_text::shown(event, &answer.text));
             Ok(Code::Ok)
         }
         Events::Explain(one) => {
-            let client = one.server.client(context)?;
+            let client = one.place.client(context)?;
             let answer =
-                client.get(&client.in_space(&format!("/events/{}/explain", encode(&one.id)))).await?;
+                client.get(&client.in_place(&format!("/events/{}/explain", encode(&one.id)))).await?;
             context.output.answer(&answer, event_text::explanation);
+            Ok(Code::Ok)
+        }
+        Events::Resend(resend) => {
+            let client = resend.server.client(context)?;
+            let path = client.in_space(&format!("/events/{}/resend", encode(&resend.id)));
+            let answer = client.post(&path, &json!({ "webhook": resend.webhook })).await?;
+            context.output.answer(&answer, delivery_text::resent);
             Ok(Code::Ok)
         }
     }
 }
 
 async fn publish(publish: &Publish, context: &Context) -> anyhow::Result<Code> {
-    let client = publish.server.client(context)?;
+    let client = publish.door.client(context)?;
     let events = publish.events()?;
     let bar = bar(events.len());
     let mut accepted = Vec::new();

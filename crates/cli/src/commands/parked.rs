@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::Context;
-use crate::client::{Client, Server, encode};
+use crate::client::{Account, Client, encode};
 use crate::exit::Code;
 use crate::indent::indented;
 use crate::output::{table, text};
@@ -37,16 +37,17 @@ pub struct List {
     #[arg(long)]
     cursor: Option<String>,
     #[command(flatten)]
-    server: Server,
+    account: Account,
 }
 
 /// A message's id.
 #[derive(Debug, Args)]
 pub struct One {
     /// The message's id, as `parked list` shows it
+    #[arg(value_name = "MESSAGE")]
     id: String,
     #[command(flatten)]
-    server: Server,
+    account: Account,
 }
 
 /// Runs `parked …`. Parked messages are of no one space: the token must rule the instance.
@@ -57,7 +58,7 @@ pub async fn run(parked: Parked, context: &Context) -> anyhow::Result<Code> {
             let cursor =
                 list.cursor.map_or_else(String::new, |cursor| format!("&cursor={}", encode(&cursor)));
             let path = format!("/parked?limit={}{cursor}", list.limit);
-            output.answer(&list.server.client(context)?.get(&path).await?, listed);
+            output.answer(&list.account.client(context)?.get(&path).await?, listed);
         }
         Parked::Show(one) => output.answer(&one.client(context)?.get(&one.path()).await?, shown),
         Parked::Redrive(one) => {
@@ -79,7 +80,7 @@ pub async fn run(parked: Parked, context: &Context) -> anyhow::Result<Code> {
 
 impl One {
     fn client(&self, context: &Context) -> anyhow::Result<Client> {
-        self.server.client(context)
+        self.account.client(context)
     }
 
     fn path(&self) -> String {

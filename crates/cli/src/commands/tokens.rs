@@ -1,18 +1,14 @@
 //! `postrider tokens list|create|revoke`.
 
-use std::time::Duration;
-
 use clap::{Args, Subcommand};
-use postrider_domain::timestamp::Timestamp;
 use postrider_domain::token::Role;
-use postrider_ports::clock::Clock;
 use serde_json::{Value, json};
 
+use super::when::When;
 use crate::Context;
-use crate::client::{Server, encode};
-use crate::compose::clock::SystemClock;
+use crate::client::{Account, Server, encode};
 use crate::exit::Code;
-use crate::output::{table, text};
+use crate::output::{instant, table, text};
 
 /// The subcommands of `tokens`.
 #[derive(Debug, Subcommand)]
@@ -29,7 +25,7 @@ pub enum Tokens {
 #[derive(Debug, Args)]
 pub struct List {
     #[command(flatten)]
-    server: Server,
+    account: Account,
 }
 
 /// The flags of `tokens create`.
@@ -52,9 +48,9 @@ pub struct Create {
     /// For every space of the instance instead of the one of --space
     #[arg(long)]
     all_spaces: bool,
-    /// When it ends: after a duration (12h, 30days) or at an instant (2027-01-01T00:00:00Z) [default: never]
-    #[arg(long, value_name = "WHEN", value_parser = ending)]
-    expires: Option<Ending>,
+    /// When it ends: after a duration (12h, 30days), on a day or at an instant (2027-01-01T00:00:00Z) [default: never]
+    #[arg(long, value_name = "WHEN", value_parser = When::read)]
+    expires: Option<When>,
     #[command(flatten)]
     server: Server,
 }
@@ -63,16 +59,10 @@ pub struct Create {
 #[derive(Debug, Args)]
 pub struct One {
     /// The token's id, as `tokens list` shows it
+    #[arg(value_name = "TOKEN")]
     id: String,
     #[command(flatten)]
-    server: Server,
-}
-
-/// When a token ends.
-#[derive(Debug, Clone, Copy)]
-enum Ending {
-    After(Duration),
-    At(Timestamp),
+    account: Account,
 }
 
 /// Runs `tokens …`.
@@ -80,7 +70,7 @@ pub async fn run(tokens: Tokens, context: &Context) -> anyhow::Result<Code> {
     let output = context.output;
     match tokens {
         Tokens::List(list) => {
-            let answer = list.server.client(context)?.get("/tokens").await?;
+            let answer = list.account.client(context)?.get("/tokens").await?;
             output.answer(&answer, listed);
         }
         Tokens::Create(create) => {
@@ -89,7 +79,7 @@ pub async fn run(tokens: Tokens, context: &Context) -> anyhow::Result<Code> {
             output.answer(&answer, created);
         }
         Tokens::Revoke(one) => {
-            one.server.client(context)?.delete(&format!("/tokens/{}", encode(&one.id))).await?;
+            one.account.client(context)?.delete(&format!("/tokens/{}", encode(&one.id))).await?;
             output.print(&json!({ "revoked": one.id }), |_| format!("revoked {}", one.id));
         }
     }
@@ -100,38 +90,26 @@ impl Create {
     fn body(&self, space: &str) -> Value {
         let space = if self.all_spaces { "*" } else { space };
         let mut body = json!({ "name": self.name, "role": self.role, "space": space });
-        let at = self.expires.map(|ending| match ending {
-            Ending::After(duration) => SystemClock::new().now().plus(duration),
-            Ending::At(at) => at,
-        });
-        if let Some(at) = at {
+        if let Some(at) = self.expires.map(When::future) {
             body["expiresAt"] = json!(at.to_string());
         }
         body
     }
 }
 
-fn ending(text: &str) -> Result<Ending, String> {
-    let after = humantime::parse_duration(text).map(Ending::After);
-    after.or_else(|_| Timestamp::parse(text).map(Ending::At)).map_err(|_| {
-        "write a duration such as 12h or 30days, or an instant such as 2027-01-01T00:00:00Z".to_owned()
-    })
-}
-
 fn listed(answer: &Value) -> String {
     let tokens = answer["items"].as_array().map(Vec::as_slice).unwrap_or_default();
     let rows = tokens.iter().map(|token| {
-        let [id, name, begins, role, space, made] =
-            ["/sys/id", "/name", "/prefix", "/role", "/space", "/sys/createdAt"]
-                .map(|pointer| text(token, pointer));
-        let ends = match (token["revokedAt"].as_str(), token["expiresAt"].as_str()) {
-            (Some(at), _) => format!("revoked {at}"),
-            (None, Some(at)) => at.to_owned(),
-            (None, None) => "never".to_owned(),
+        let [id, name, begins, role, space] =
+            ["/sys/id", "/name", "/prefix", "/role", "/space"].map(|pointer| text(token, pointer));
+        let ends = match (token["revokedAt"].is_string(), token["expiresAt"].is_string()) {
+            (true, _) => format!("revoked {}", instant(token, "/revokedAt")),
+            (false, true) => instant(token, "/expiresAt"),
+            (false, false) => "never".to_owned(),
         };
-        [id, name, format!("{begins}…"), role, space, made, ends]
+        [id, name, format!("{begins}…"), role, space, instant(token, "/sys/createdAt"), ends]
     });
-    table(["id", "name", "begins with", "role", "space", "made", "ends"], rows)
+    table(["id", "name", "begins with", "role", "space", "made (UTC)", "ends (UTC)"], rows)
 }
 
 fn created(token: &Value) -> String {

@@ -1,19 +1,20 @@
-//! `postrider webhooks list|create|update|delete|test|export|apply`.
+//! `postrider webhooks …`.
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use postrider_adapter_http::operator::OperatorRequest;
-use postrider_domain::webhook::Method;
 use serde_json::{Value, json};
 
+use super::spaces::absent;
 use super::webhook_apply::{self, Apply};
+use super::webhook_calls::{self, Calls};
 use super::webhook_file::Kept;
 use super::webhook_flags::Definition;
+use super::webhook_secret::{self, Rotate};
+use super::webhook_text::{health, listed, saved, shown, tried};
 use crate::Context;
-use crate::client::{Answer, Client, Server, encode};
+use crate::client::{Client, Server, encode};
 use crate::exit::Code;
-use crate::indent::indented;
-use crate::output::{Output, line, note, pretty, table, text};
+use crate::output::{line, pretty, text};
 
 /// Webhooks in one page of the list.
 const PAGE: usize = 100;
@@ -23,21 +24,33 @@ const PAGE: usize = 100;
 pub enum Webhooks {
     /// List the webhooks of the space, newest first
     List(List),
+    /// Show a webhook with all its settings; never its secrets
+    Show(One),
     /// Make a webhook
     Create(Create),
     /// Change a webhook: what is given is replaced, everything else stays
     Update(Update),
     /// Delete a webhook; its pending deliveries are cancelled
     Delete(One),
+    /// Switch a webhook on again; what was cancelled meanwhile is not sent
+    Enable(One),
+    /// Switch a webhook off; its pending deliveries are cancelled
+    Disable(One),
     /// Call a webhook once, now, with a made-up event, and show what it answered (exit code 1 unless 2xx)
     Test(One),
+    /// Give a webhook a new signing secret; the old one signs beside it for a while
+    RotateSecret(Rotate),
+    /// Say how many of a webhook's calls succeeded
+    Health(One),
+    /// List the calls of a webhook, or show one, in the form of Contentful's activity log
+    Calls(Calls),
     /// Write all webhooks of the space as one JSON file, without secrets
     Export(List),
     /// Make the webhooks of the space what a file says, after showing what that changes
     Apply(Apply),
 }
 
-/// The flags of `webhooks list`.
+/// The flags of `webhooks list` and `export`.
 #[derive(Debug, Args)]
 pub struct List {
     #[command(flatten)]
@@ -46,9 +59,14 @@ pub struct List {
 
 /// The flags of `webhooks create`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  \
-    postrider webhooks create --name search --url https://example.com/hook --topic Entry.publish --topic Asset.*")]
+#[command(after_help = "Examples:\n  \
+    postrider webhooks create --name search --url https://example.com/hook --topic Entry.publish --topic 'Asset.*'\n  \
+    postrider webhooks create --id search -f search.json\n\n\
+    What flags cannot say (triggers, filters, rate limits) goes into the file: see `webhooks show --json` of another one.")]
 pub struct Create {
+    /// An id of your choice [default: drawn by the server]
+    #[arg(long)]
+    id: Option<String>,
     #[command(flatten)]
     definition: Definition,
     #[command(flatten)]
@@ -57,8 +75,15 @@ pub struct Create {
 
 /// The flags of `webhooks update`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    postrider webhooks update search --url https://example.com/new\n  \
+    postrider webhooks show search --json > search.json   # edit it, then\n  \
+    postrider webhooks update search -f search.json\n\n\
+    A list that is given replaces the whole list: name every topic that the webhook shall have. If somebody else changed the \
+    webhook meanwhile, nothing is changed.")]
 pub struct Update {
     /// The webhook's id
+    #[arg(value_name = "WEBHOOK")]
     id: String,
     #[command(flatten)]
     definition: Definition,
@@ -70,6 +95,7 @@ pub struct Update {
 #[derive(Debug, Args)]
 pub struct One {
     /// The webhook's id
+    #[arg(value_name = "WEBHOOK")]
     id: String,
     #[command(flatten)]
     server: Server,
@@ -80,47 +106,85 @@ pub async fn run(webhooks: Webhooks, context: &Context) -> anyhow::Result<Code> 
     let output = context.output;
     match webhooks {
         Webhooks::List(list) => {
-            let client = list.server.client(context)?;
-            let all = all(&client).await?;
+            let all = all(&list.server.client(context)?).await?;
             output.print(&json!({ "items": all }), |_| listed(&all));
         }
-        Webhooks::Create(create) => {
-            let client = create.server.client(context)?;
-            let mut body = json!({});
-            create.definition.lay_over(&mut body)?;
-            let answer = client.post(&client.in_space("/webhook_definitions"), &body).await?;
-            saved("created", &answer, output);
+        Webhooks::Show(one) => {
+            let (client, path) = one.there(context)?;
+            output.answer(&client.get(&path).await?, shown);
         }
-        Webhooks::Update(update) => {
-            let client = update.server.client(context)?;
-            let path = webhook_path(&client, &update.id);
-            let mut body = client.get(&path).await?.body;
-            let version = body.pointer("/sys/version").and_then(Value::as_u64).unwrap_or_default();
-            update.definition.lay_over(&mut body)?;
-            let request = OperatorRequest::send(Method::Put, path, body.to_string());
-            let answer = client.send(request.with("x-contentful-version", version.to_string())).await?;
-            saved("updated", &answer, output);
-        }
+        Webhooks::Create(create) => return self::create(&create, context).await,
+        Webhooks::Update(update) => return self::update(&update, context).await,
         Webhooks::Delete(one) => {
-            let client = one.server.client(context)?;
-            let path = webhook_path(&client, &one.id);
-            client
-                .send(OperatorRequest { method: Method::Delete, path, ..OperatorRequest::default() })
-                .await?;
+            let (client, path) = one.there(context)?;
+            client.delete(&path).await?;
             output.print(&json!({ "deleted": one.id }), |_| format!("deleted {}", one.id));
         }
+        Webhooks::Enable(one) => {
+            let (client, path) = one.there(context)?;
+            saved("enabled", &client.post(&format!("{path}/enable"), &json!({})).await?, output);
+        }
+        Webhooks::Disable(one) => {
+            let (client, path) = one.there(context)?;
+            saved("disabled", &client.post(&format!("{path}/disable"), &json!({})).await?, output);
+        }
+        Webhooks::Test(one) => return try_out(&one, "test", context).await,
+        Webhooks::RotateSecret(rotate) => return webhook_secret::run(&rotate, context).await,
+        Webhooks::Health(one) => {
+            let client = one.server.client(context)?;
+            let path = client.in_space(&format!("/webhooks/{}/health", encode(&one.id)));
+            output.answer(&client.get(&path).await?, health);
+        }
+        Webhooks::Calls(calls) => return webhook_calls::run(&calls, context).await,
         Webhooks::Export(list) => line(&exported(&all(&list.server.client(context)?).await?)),
         Webhooks::Apply(apply) => return webhook_apply::run(&apply, context).await,
-        Webhooks::Test(one) => {
-            let client = one.server.client(context)?;
-            let answer = client.post(&format!("{}/test", webhook_path(&client, &one.id)), &json!({})).await;
-            let answer = answer.context("the test call was not made")?;
-            output.answer(&answer, tried);
-            let good = answer.body["statusCode"].as_u64().is_some_and(|status| (200..300).contains(&status));
-            return Ok(if good { Code::Ok } else { Code::Failure });
-        }
     }
     Ok(Code::Ok)
+}
+
+async fn create(create: &Create, context: &Context) -> anyhow::Result<Code> {
+    let client = create.server.client(context)?;
+    let mut body = json!({});
+    create.definition.lay_over(&mut body)?;
+    let answer = match &create.id {
+        Some(id) => {
+            let path = webhook_path(&client, id);
+            absent(client.get(&path).await, id)?;
+            client.put(&path, &body, None).await?
+        }
+        None => client.post(&client.in_space("/webhook_definitions"), &body).await?,
+    };
+    saved("created", &answer, context.output);
+    Ok(Code::Ok)
+}
+
+async fn update(update: &Update, context: &Context) -> anyhow::Result<Code> {
+    let client = update.server.client(context)?;
+    let path = webhook_path(&client, &update.id);
+    let mut body = client.get(&path).await?.body;
+    let version = body.pointer("/sys/version").and_then(Value::as_u64);
+    update.definition.lay_over(&mut body)?;
+    saved("updated", &client.put(&path, &body, version).await?, context.output);
+    Ok(Code::Ok)
+}
+
+/// Makes one call now; exit code 0 only if the receiver took it.
+async fn try_out(one: &One, how: &str, context: &Context) -> anyhow::Result<Code> {
+    let (client, path) = one.there(context)?;
+    let answer = client.post(&format!("{path}/{how}"), &json!({})).await;
+    let answer = answer.with_context(|| format!("the {how} call was not made"))?;
+    context.output.answer(&answer, tried);
+    let good = answer.body["statusCode"].as_u64().is_some_and(|status| (200..300).contains(&status));
+    Ok(if good { Code::Ok } else { Code::Failure })
+}
+
+impl One {
+    /// Whom to ask, and the webhook's path there.
+    fn there(&self, context: &Context) -> anyhow::Result<(Client, String)> {
+        let client = self.server.client(context)?;
+        let path = webhook_path(&client, &self.id);
+        Ok((client, path))
+    }
 }
 
 /// By id, so that two exports can be compared.
@@ -132,13 +196,15 @@ fn exported(webhooks: &[Value]) -> String {
 
 /// Every webhook of the space.
 pub(super) async fn all(client: &Client) -> anyhow::Result<Vec<Value>> {
-    let mut all = Vec::new();
+    let mut all: Vec<Value> = Vec::new();
     loop {
         let path = client.in_space(&format!("/webhook_definitions?limit={PAGE}&skip={}", all.len()));
         let body = client.get(&path).await?.body;
         let items = body["items"].as_array().cloned().unwrap_or_default();
         let last = items.len() < PAGE;
-        all.extend(items);
+        // One that was made meanwhile moves the others on: what stands at the end of a page comes again on the next.
+        let known: Vec<String> = all.iter().map(|webhook| text(webhook, "/sys/id")).collect();
+        all.extend(items.into_iter().filter(|webhook| !known.contains(&text(webhook, "/sys/id"))));
         if last {
             return Ok(all);
         }
@@ -147,69 +213,4 @@ pub(super) async fn all(client: &Client) -> anyhow::Result<Vec<Value>> {
 
 pub(super) fn webhook_path(client: &Client, id: &str) -> String {
     client.in_space(&format!("/webhook_definitions/{}", encode(id)))
-}
-
-fn saved(what: &str, answer: &Answer, output: Output) {
-    for warning in &answer.warnings {
-        note(&format!("warning: {warning}"));
-    }
-    output.answer(answer, |webhook| {
-        let id = text(webhook, "/sys/id");
-        let secret = match webhook.pointer("/signing/secret").and_then(Value::as_str) {
-            Some(secret) => format!("\nIts signing secret, shown this once: {secret}"),
-            None => String::new(),
-        };
-        format!("{what} {id} ({}){secret}", text(webhook, "/name"))
-    });
-}
-
-fn listed(webhooks: &[Value]) -> String {
-    if webhooks.is_empty() {
-        return "There is no webhook yet: postrider webhooks create --help".to_owned();
-    }
-    table(
-        ["id", "name", "calls", "for", "dialect", "active"],
-        webhooks.iter().map(|webhook| {
-            [
-                text(webhook, "/sys/id"),
-                text(webhook, "/name"),
-                text(webhook, "/url"),
-                subscribed(webhook),
-                text(webhook, "/dialect"),
-                if webhook["active"] == json!(false) { "no" } else { "yes" }.to_owned(),
-            ]
-        }),
-    )
-}
-
-/// What a webhook subscribes to, in a few words.
-fn subscribed(webhook: &Value) -> String {
-    let list = |name: &str| webhook[name].as_array().cloned().unwrap_or_default();
-    let mut parts: Vec<String> = list("topics").iter().filter_map(Value::as_str).map(str::to_owned).collect();
-    let triggers = list("triggers").len();
-    if triggers > 0 {
-        parts.push(format!("{triggers} trigger(s)"));
-    }
-    let filters = list("filters").len();
-    if filters > 0 {
-        parts.push(format!("if {filters} filter(s) pass"));
-    }
-    parts.join(", ")
-}
-
-fn tried(answer: &Value) -> String {
-    let status = text(answer, "/statusCode");
-    let mut said =
-        format!("{} {}\nanswered: {status}", text(answer, "/request/method"), text(answer, "/request/url"));
-    if let Some(failure) = answer.pointer("/failure/message").and_then(Value::as_str) {
-        said = format!("{said}\n  {failure}");
-    }
-    match answer.pointer("/response/body").and_then(Value::as_str).filter(|body| !body.is_empty()) {
-        Some(body) => format!(
-            "{said}
-{}",
-            indented(body).unwrap_or_else(|| body.to_owned())
-        ),
-        None => said,
-    }
 }

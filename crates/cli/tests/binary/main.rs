@@ -9,5 +9,6 @@ mod forwarding;
 mod parked;
 mod process;
 mod start;
+mod steering;
 mod tokens;
 mod webhook_files;
