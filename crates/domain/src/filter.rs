@@ -1,5 +1,5 @@
 //! Filters as Contentful defines them: `equals`, `in`, `regexp`, each possibly negated, over paths of the event's
-//! `sys` object. All filters of a webhook must hold. A path the event does not have makes the filter false, negated
+//! `sys` object, and beyond those over the two ends of a workflow transition. All filters of a webhook must hold. A path the event does not have makes the filter false, negated
 //! or not (source: Contentful's documentation of webhook filters).
 
 use regex::{Regex, RegexBuilder};
@@ -25,6 +25,10 @@ pub enum FilterPath {
     UpdatedBy,
     /// `sys.deletedBy.sys.id`: the actor of an unpublish or delete.
     DeletedBy,
+    /// `workflow.from`: the state before a workflow transition (Contismo).
+    WorkflowFrom,
+    /// `workflow.to`: the state after it.
+    WorkflowTo,
 }
 
 /// A condition on one path.
@@ -67,8 +71,16 @@ pub enum InvalidFilter {
 
 impl FilterPath {
     /// Every path, in the order of the documentation.
-    pub const ALL: [Self; 6] =
-        [Self::Id, Self::Environment, Self::ContentType, Self::CreatedBy, Self::UpdatedBy, Self::DeletedBy];
+    pub const ALL: [Self; 8] = [
+        Self::Id,
+        Self::Environment,
+        Self::ContentType,
+        Self::CreatedBy,
+        Self::UpdatedBy,
+        Self::DeletedBy,
+        Self::WorkflowFrom,
+        Self::WorkflowTo,
+    ];
 
     /// Reads `sys.id`, … ; `sys.updated.sys.id`, as some pages print it, is taken for `sys.updatedBy.sys.id`.
     pub fn parse(text: &str) -> Result<Self, InvalidFilter> {
@@ -90,6 +102,8 @@ impl FilterPath {
             Self::CreatedBy => "sys.createdBy.sys.id",
             Self::UpdatedBy => "sys.updatedBy.sys.id",
             Self::DeletedBy => "sys.deletedBy.sys.id",
+            Self::WorkflowFrom => "workflow.from",
+            Self::WorkflowTo => "workflow.to",
         }
     }
 
@@ -103,6 +117,8 @@ impl FilterPath {
             Self::CreatedBy => actor.filter(|_| head.action.as_str() == "create"),
             Self::UpdatedBy => actor.filter(|_| !removes),
             Self::DeletedBy => actor.filter(|_| removes),
+            Self::WorkflowFrom => head.workflow.as_ref()?.from.as_deref(),
+            Self::WorkflowTo => head.workflow.as_ref()?.to.as_deref(),
         }
     }
 }

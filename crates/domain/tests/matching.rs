@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use postrider_domain::event::{Actor, EventHead, Resource};
+use postrider_domain::event::{Actor, EventHead, Resource, Workflow};
 use postrider_domain::filter::{Condition, Filter, FilterPath};
 use postrider_domain::id::{EnvironmentId, EventId, Scope, SpaceId, WebhookId};
 use postrider_domain::matching::{Rule, Verdict, decide, needs_content};
@@ -197,4 +197,20 @@ fn only_changed_fields_need_the_content() {
     let plain = Wants { topics: topics(&["*.*"]), ..Wants::default() };
     assert!(!needs_content(&webhook(plain.clone())));
     assert!(needs_content(&webhook(Wants { changed_fields: vec!["title".into()], ..plain })));
+}
+
+#[test]
+fn a_workflow_transition_is_filtered_by_where_it_comes_from_and_where_it_goes() {
+    let mut event = head("Entry.workflow_transition");
+    event.workflow = Some(Workflow { from: Some("draft".into()), to: Some("review".into()) });
+    let passes = |path, wanted: &str, negated| {
+        Filter { path, condition: Condition::Equals(wanted.into()), negated }.passes(&event)
+    };
+    assert!(passes(FilterPath::WorkflowFrom, "draft", false));
+    assert!(!passes(FilterPath::WorkflowFrom, "review", false));
+    assert!(passes(FilterPath::WorkflowTo, "review", false));
+    assert!(!passes(FilterPath::WorkflowTo, "review", true));
+    let elsewhere =
+        Filter { path: FilterPath::WorkflowTo, condition: Condition::Equals("x".into()), negated: true };
+    assert!(!elsewhere.passes(&head("Entry.publish")), "an event without a workflow passes no such filter");
 }
