@@ -2,7 +2,7 @@
 
 use postrider_domain::topic::{Action, ActionPattern, EventType, InvalidTopic, TopicPattern};
 
-use crate::{cometcms, contentstack, contismo};
+use crate::{cometcms, contentstack, contismo, datocms};
 
 /// A topic of a dialect, and the types and actions it means.
 struct Foreign {
@@ -12,8 +12,12 @@ struct Foreign {
 }
 
 /// Every dialect with words of its own. No word may stand in two of them with two meanings.
-const TABLES: [(&str, &[Foreign]); 3] =
-    [(cometcms::NAME, COMETCMS), (contismo::NAME, CONTISMO), (contentstack::NAME, CONTENTSTACK)];
+const TABLES: [(&str, &[Foreign]); 4] = [
+    (cometcms::NAME, COMETCMS),
+    (contismo::NAME, CONTISMO),
+    (contentstack::NAME, CONTENTSTACK),
+    (datocms::NAME, DATOCMS),
+];
 
 /// CometCMS: `seeds/cometcms-webhooks.txt`, "Events". It deletes by moving to the trash and says nothing when the trash
 /// is emptied; events of systems without a trash only know `delete`, so both are `content.deleted`.
@@ -80,6 +84,42 @@ const CONTENTSTACK: &[Foreign] = &[
     on("releases.environments.deploy.fail", "Release", &["deploy.fail"]),
 ];
 
+/// DatoCMS's `entity_type.event_type` (npm @datocms/cma-client, `WebhookCreateSchema.events`), and `*` for "all of the
+/// above". A change of a field is an update of its model; what goes to the trash is deleted.
+const DATOCMS: &[Foreign] = &[
+    entry("item.create", &["create"]),
+    entry("item.update", &["save"]),
+    entry("item.delete", &["delete", "trash"]),
+    entry("item.publish", &["publish"]),
+    entry("item.unpublish", &["unpublish"]),
+    entry("item.*", &["create", "save", "delete", "trash", "publish", "unpublish"]),
+    on("item_type.create", "ContentType", &["create"]),
+    on("item_type.update", "ContentType", &["save"]),
+    on("item_type.update", "Field", &["create", "save", "delete"]),
+    on("item_type.delete", "ContentType", &["delete"]),
+    on("item_type.*", "ContentType", &["create", "save", "delete"]),
+    on("item_type.*", "Field", &["create", "save", "delete"]),
+    on("upload.create", "Asset", &["create"]),
+    on("upload.update", "Asset", &["save"]),
+    on("upload.delete", "Asset", &["delete", "trash"]),
+    on("upload.*", "Asset", &["create", "save", "delete", "trash"]),
+    on("environment.create", "Environment", &["create"]),
+    on("environment.delete", "Environment", &["delete"]),
+    on("environment.promote", "Environment", &["promote"]),
+    on("environment.deploy", "Environment", &["deploy"]),
+    on("environment.*", "Environment", &["*"]),
+    on("build_trigger.deploy_started", "BuildTrigger", &["deploy.start"]),
+    on("build_trigger.deploy_succeeded", "BuildTrigger", &["deploy"]),
+    on("build_trigger.deploy_failed", "BuildTrigger", &["deploy.fail"]),
+    on("build_trigger.*", "BuildTrigger", &["*"]),
+    on("maintenance_mode.change", "MaintenanceMode", &["change"]),
+    on("sso_user.create", "User", &["create"]),
+    on("sso_user.update", "User", &["save"]),
+    on("sso_user.delete", "User", &["delete"]),
+    on("sso_user.*", "User", &["create", "save", "delete"]),
+    on("cda_cache_tags.invalidate", "CacheTags", &["invalidate"]),
+];
+
 const fn entry(given: &'static str, actions: &'static [&'static str]) -> Foreign {
     on(given, "Entry", actions)
 }
@@ -94,22 +134,24 @@ fn table(dialect: &str) -> &'static [Foreign] {
 
 /// What a topic means: a dialect's own name if it is one, else `Type.action`.
 pub fn understand(given: &str) -> Result<Vec<TopicPattern>, InvalidTopic> {
-    let mut all = TABLES.iter().flat_map(|(_, table)| table.iter());
-    let Some(foreign) = all.find(|foreign| foreign.given == given) else {
-        return Ok(vec![TopicPattern::parse(given)?]);
-    };
-    let pattern = |action: &&str| {
+    let all = TABLES.iter().flat_map(|(_, table)| table.iter());
+    let named = all.filter(|foreign| foreign.given == given);
+    let pairs = named.flat_map(|foreign| foreign.actions.iter().map(|action| (foreign.event_type, *action)));
+    let pattern = |(event_type, action)| {
         Ok(TopicPattern {
-            event_type: Some(EventType::new(foreign.event_type)?),
-            action: ActionPattern::Plain(Action::new(action)?),
+            event_type: Some(EventType::new(event_type)?),
+            action: ActionPattern::parse(action)?,
         })
     };
-    foreign.actions.iter().map(pattern).collect()
+    let patterns = pairs.map(pattern).collect::<Result<Vec<_>, _>>()?;
+    if patterns.is_empty() { Ok(vec![TopicPattern::parse(given)?]) } else { Ok(patterns) }
 }
 
 /// The topics that a dialect has words for, in its own words.
 pub fn own_names(dialect: &str) -> impl Iterator<Item = &'static str> {
-    table(dialect).iter().map(|foreign| foreign.given)
+    let rows = table(dialect);
+    let first = move |(at, one): &(usize, &Foreign)| rows[..*at].iter().all(|other| other.given != one.given);
+    rows.iter().enumerate().filter(first).map(|(_, foreign)| foreign.given)
 }
 
 /// A dialect's name for an action of an `Entry`, if it has one. An action's success counts as the action.
@@ -145,6 +187,12 @@ mod tests {
         assert_eq!(printed("Workflow Transitioned"), ["Entry.workflow_transition"]);
         assert_eq!(printed("content_types.entries.environments.publish.success"), ["Entry.publish"]);
         assert_eq!(printed("releases.environments.deploy.fail"), ["Release.deploy.fail"]);
+        assert_eq!(printed("item.delete"), ["Entry.delete", "Entry.trash"]);
+        assert_eq!(
+            printed("item_type.update"),
+            ["ContentType.save", "Field.create", "Field.save", "Field.delete"]
+        );
+        assert_eq!(printed("environment.*"), ["Environment.*"]);
         assert_eq!(printed("Entry.publish.*"), ["Entry.publish.*"]);
         assert_eq!(printed("*.*"), ["*.*"]);
         assert!(understand("nonsense").is_err());
@@ -170,7 +218,9 @@ mod tests {
                 "{}",
                 foreign.given
             );
-            assert!(words[at + 1..].iter().all(|other| other.given != foreign.given), "{}", foreign.given);
+            let other =
+                |other: &&Foreign| other.given != foreign.given || other.event_type != foreign.event_type;
+            assert!(words[at + 1..].iter().all(other), "{}", foreign.given);
         }
         assert_eq!(own_names(contismo::NAME).count(), 8, "Contismo's eight triggers");
     }

@@ -33,8 +33,6 @@ fn read_in(text: &str, scope: &Scope) -> Result<Event, ReadErrors> {
     datocms().read(&Received {
         method: "POST",
         path: "/",
-        method: "POST",
-        path: "/",
         headers: &headers,
         body: text,
         scope,

@@ -51,16 +51,28 @@ fn dialects_retry_as_their_documents_say() {
     assert_eq!(policy("native"), RetryPolicy::default());
     assert_eq!(policy("cometcms"), RetryPolicy::default());
     assert_eq!(Ok(policy("standard-webhooks")), RetryPolicy::named("standard-webhooks"));
-    assert!(
-        names().iter().all(|name| dialect(name).is_some_and(|one| one.default_timeout().as_secs() == 15))
-    );
+    assert_eq!(Ok(policy("datocms")), RetryPolicy::named("datocms"));
+    let timeout = |name: &str| dialect(name).expect("known").default_timeout().as_secs();
+    for name in names() {
+        let documented = match *name {
+            "datocms" => 8,
+            "contentful" | "contentstack" => 30,
+            _ => 15,
+        };
+        assert_eq!(timeout(name), documented, "{name}");
+    }
 }
 
 #[test]
 fn every_dialect_says_who_is_calling() {
     for name in names() {
         let rendered = write(&published(), &webhook(name), &secrets(&["s"])).expect("a request");
-        assert_eq!(header(&rendered, "user-agent"), Some(USER_AGENT));
+        let documented = match *name {
+            "datocms" => "DatoCMS (datocms.com)",
+            "contentstack" => "Contentstack",
+            _ => USER_AGENT,
+        };
+        assert_eq!(header(&rendered, "user-agent"), Some(documented));
         assert_eq!(rendered.url, "https://example.com/hook");
         assert_eq!(rendered.method, Method::Post);
     }
