@@ -98,7 +98,7 @@ enum Command {
     Doctor(commands::doctor::Doctor),
     /// Ask a process of this machine whether it can do its work
     Healthcheck(commands::healthcheck::Healthcheck),
-    /// Make keys for the ring that seals secrets
+    /// See and rotate the keys that seal secrets
     #[command(subcommand)]
     Keys(commands::keys::Keys),
     /// Run the main job end to end against a built-in receiver, and show what came of it
@@ -204,7 +204,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Code> {
         Command::Topology(topology) => commands::topology::run(&topology, &context).await,
         Command::Doctor(doctor) => commands::doctor::run(&doctor, &context).await,
         Command::Healthcheck(check) => commands::healthcheck::run(&check, &context).await,
-        Command::Keys(keys) => commands::keys::run(&keys, output),
+        Command::Keys(keys) => commands::keys::run(keys, &context).await,
         Command::Config(_)
         | Command::Completions(_)
         | Command::Ingest(_)
