@@ -4,9 +4,12 @@
 //! the content type ("collection"); a resource without a slug has `null` there. `occurred_at` has whole seconds. CometCMS
 //! stamps it at sending and never retries; here it is the instant of the event, the same on every attempt, because a
 //! receiver knows a repeat only by it. `X-CometCMS-Signature` is `sha256=` and the hex HMAC-SHA256 of the body under the
-//! newest secret; without a secret there is none, as in CometCMS.
+//! newest secret, on every request as its document promises (its code leaves it out where there is no secret): a webhook
+//! without a secret gets one when it is made, and without one nothing is sent.
 //!
-//! It has words only for entries with a content type, and of actions only for its six. Emptying the trash is silent.
+//! It has words only for entries with a content type, and of actions only for its six. Emptying the trash is silent. A
+//! ping is its "Run now": `{"event":"webhook.manual",…,"data":{"manual":true,"triggered_by":{"id","username","role"}}}`, which
+//! nobody can subscribe to.
 
 use bytes::Bytes;
 use postrider_domain::event::{Content, Event, EventHead, Resource, Source};
@@ -27,6 +30,8 @@ use crate::topics;
 
 /// The name webhooks and sources choose it by.
 pub const NAME: &str = "cometcms";
+/// The fields of the body that are stamped anew with each attempt: none, `occurred_at` included.
+pub const STAMPED: [&str; 0] = [];
 /// The header that carries the signature.
 pub const SIGNATURE: &str = "X-CometCMS-Signature";
 /// The headers of a received webhook that are CometCMS's own words; the rest is of the way it came.
@@ -55,10 +60,8 @@ impl Dialect for CometCms {
             payload: Bytes::from(write_event(occasion.event)?),
         };
         assemble(occasion, said, |rendered| {
-            let newest = occasion.secrets.signing.first();
-            let signed =
-                newest.map(|secret| (SIGNATURE.to_owned(), signature(secret, rendered.signed_body())));
-            Ok(signed.into_iter().collect())
+            let newest = occasion.secrets.signing.first().ok_or(RenderError::NoSecret(NAME))?;
+            Ok(vec![(SIGNATURE.to_owned(), signature(newest, rendered.signed_body()))])
         })
     }
 
@@ -91,6 +94,9 @@ fn write_event(event: &Event) -> Result<String, RenderError> {
         return Ok(source.body.as_str().to_owned());
     }
     let head = &event.head;
+    if head.event_type.as_str() == "Webhook" && head.action.as_str() == "ping" {
+        return Ok(run_now(head));
+    }
     let (name, collection) =
         name_of(head).map_err(|reason| RenderError::NotExpressible { dialect: NAME, reason })?;
     Ok(format!(
@@ -101,6 +107,18 @@ fn write_event(event: &Event) -> Result<String, RenderError> {
         php_json(&head.resource.id),
         head.resource.slug.as_deref().map_or_else(|| "null".to_owned(), php_json),
     ))
+}
+
+/// What "Run now" sends: who pressed it, as far as the event tells.
+fn run_now(head: &EventHead) -> String {
+    let optional = |text: Option<&str>| text.map_or_else(|| "null".to_owned(), php_json);
+    let actor = head.actor.as_ref();
+    let id = optional(actor.map(|actor| actor.id.as_str()));
+    format!(
+        r#"{{"event":"{MANUAL}","occurred_at":"{}","data":{{"manual":true,"triggered_by":{{"id":{id},"username":{id},"role":{}}}}}}}"#,
+        head.occurred_at.to_seconds_string(),
+        optional(actor.and_then(|actor| actor.kind.as_deref())),
+    )
 }
 
 /// The event's name and its collection, or why it has none.

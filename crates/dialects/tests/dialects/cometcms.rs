@@ -2,6 +2,7 @@
 
 use postrider_dialects::cometcms::{read, signature, verify};
 use postrider_dialects::{Dialect, RenderError, dialect};
+use postrider_domain::event::Actor;
 use postrider_domain::id::{EnvironmentId, Scope};
 use postrider_domain::webhook::Method;
 use proptest::prelude::*;
@@ -27,8 +28,29 @@ fn the_documented_sample_is_written_to_the_byte_and_signed() {
     let expected = "sha256=4f8c92065c8b92a75cad915c0dfd88a7b0e440859d8744ea45bad6b21cd39915";
     assert_eq!(header(&rendered, "X-CometCMS-Signature"), Some(expected));
     assert_eq!(header(&rendered, "Content-Type"), Some("application/json"));
-    let unsigned = write(&published(), &webhook("cometcms"), &secrets(&[])).expect("a request");
-    assert_eq!(header(&unsigned, "X-CometCMS-Signature"), None);
+}
+
+#[test]
+fn without_a_secret_nothing_is_sent_and_a_webhook_is_made_with_one() {
+    let error = write(&published(), &webhook("cometcms"), &secrets(&[])).expect_err("no secret");
+    assert_eq!(error, RenderError::NoSecret("cometcms"));
+    assert!(cometcms().needs_secret());
+}
+
+#[test]
+fn a_ping_is_its_run_now() {
+    let mut event = with_action("Webhook", "ping");
+    event.head.actor = Some(Actor { id: "ä/1".into(), kind: Some("admin".into()) });
+    let rendered = write(&event, &webhook("cometcms"), &secrets(&["s"])).expect("a request");
+    let expected = concat!(
+        r#"{"event":"webhook.manual","occurred_at":"2025-05-03T12:00:00Z","data":{"manual":true,"#,
+        r#""triggered_by":{"id":"\u00e4/1","username":"\u00e4/1","role":"admin"}}}"#
+    );
+    assert_eq!(body(&rendered), expected);
+    assert!(header(&rendered, "X-CometCMS-Signature").is_some());
+    assert!(cometcms().expressible(&event.head).is_err(), "nobody can subscribe to it");
+    let read = read(expected, &scope(), noon()).expect("an event");
+    assert_eq!(read.head.topic(), "Webhook.manual");
 }
 
 #[test]
@@ -50,7 +72,7 @@ fn only_its_six_events_of_entries_can_be_said() {
 fn leaving_the_trash_for_ever_is_silent_but_a_delete_without_trash_is_told() {
     let mut event = with_action("Entry", "delete");
     assert!(cometcms().expressible(&event.head).is_ok());
-    let rendered = write(&event, &webhook("cometcms"), &secrets(&[])).expect("a request");
+    let rendered = write(&event, &webhook("cometcms"), &secrets(&["s"])).expect("a request");
     assert!(body(&rendered).contains(r#""event":"content.deleted""#));
     event.head.resource.state = Some("trashed".into());
     assert!(cometcms().expressible(&event.head).expect_err("silent").contains("trash"));
@@ -60,7 +82,7 @@ fn leaving_the_trash_for_ever_is_silent_but_a_delete_without_trash_is_told() {
 fn what_cannot_be_said_is_an_error_with_the_reason_when_written_all_the_same() {
     let mut event = published();
     event.head.resource.content_type = None;
-    let error = write(&event, &webhook("cometcms"), &secrets(&[])).expect_err("no collection");
+    let error = write(&event, &webhook("cometcms"), &secrets(&["s"])).expect_err("no collection");
     assert!(matches!(error, RenderError::NotExpressible { dialect: "cometcms", .. }));
     assert!(error.to_string().contains("contentType"), "{error}");
 }
@@ -69,7 +91,7 @@ fn what_cannot_be_said_is_an_error_with_the_reason_when_written_all_the_same() {
 fn a_missing_slug_is_null() {
     let mut event = published();
     event.head.resource.slug = None;
-    let rendered = write(&event, &webhook("cometcms"), &secrets(&[])).expect("a request");
+    let rendered = write(&event, &webhook("cometcms"), &secrets(&["s"])).expect("a request");
     assert!(body(&rendered).ends_with(r#""slug":null}}"#));
 }
 
@@ -92,7 +114,7 @@ fn what_comes_in_from_cometcms_leaves_as_it_came() {
     assert_eq!(event.head.resource.content_type.as_deref(), Some("posts"));
     assert_eq!(event.head.resource.slug.as_deref(), Some("hé"));
     assert_eq!(event.head.occurred_at.to_seconds_string(), "2025-05-03T12:00:00Z");
-    let rendered = write(&event, &webhook("cometcms"), &secrets(&[])).expect("a request");
+    let rendered = write(&event, &webhook("cometcms"), &secrets(&["s"])).expect("a request");
     assert_eq!(body(&rendered), received);
 }
 
@@ -147,7 +169,7 @@ proptest! {
         let said = with_action("Entry", "publish").head;
         (event.head.event_type, event.head.action) = (said.event_type, said.action);
         event.head.resource.content_type.get_or_insert_default();
-        let rendered = write(&event, &webhook("cometcms"), &secrets(&[])).expect("a request");
+        let rendered = write(&event, &webhook("cometcms"), &secrets(&["s"])).expect("a request");
         prop_assert!(body(&rendered).is_ascii());
         let parsed: Value = serde_json::from_str(body(&rendered)).expect("JSON");
         let resource = &event.head.resource;
