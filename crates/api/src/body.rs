@@ -1,9 +1,12 @@
 //! Request bodies: one JSON object, bounded.
 
-use axum::body::to_bytes;
+use std::collections::HashMap;
+
+use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::MEDIA_TYPE;
@@ -16,23 +19,46 @@ const LONGEST: usize = 256 * 1024;
 #[derive(Debug)]
 pub(crate) struct JsonObject(pub(crate) Map<String, Value>);
 
+/// A JSON object with its text, for a field that is to be passed on byte for byte.
+#[derive(Debug)]
+pub(crate) struct JsonText {
+    pub(crate) object: Map<String, Value>,
+    bytes: Bytes,
+}
+
 impl<S: Send + Sync> FromRequest<S> for JsonObject {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        Ok(Self(JsonText::from_request(request, state).await?.object))
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for JsonText {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         let bytes = to_bytes(body, LONGEST).await.map_err(|_| too_large())?;
         if bytes.is_empty() {
-            return Ok(Self(Map::new()));
+            return Ok(Self { object: Map::new(), bytes });
         }
         check_media_type(&parts.headers)?;
         let value = serde_json::from_slice(&bytes).map_err(|error| {
             ApiError::bad_request(format!("the body is no JSON: {error}; mend it there and send it again"))
         })?;
         match value {
-            Value::Object(object) => Ok(Self(object)),
+            Value::Object(object) => Ok(Self { object, bytes }),
             _ => Err(ApiError::bad_request("the body is JSON but no object; send {…}")),
         }
+    }
+}
+
+impl JsonText {
+    /// A field's value as it was written, byte for byte; `null` if it is not there.
+    pub(crate) fn text_of(&self, field: &str) -> String {
+        let fields: HashMap<&str, &RawValue> = serde_json::from_slice(&self.bytes).unwrap_or_default();
+        fields.get(field).map_or("null", |value| value.get()).to_owned()
     }
 }
 

@@ -106,7 +106,8 @@ fn timings(timings: &Timings) -> Value {
     })
 }
 
-fn request(request: &RecordedRequest) -> Value {
+/// A request as it was or would be sent.
+pub(crate) fn request(request: &RecordedRequest) -> Value {
     let mut written = json!({
         "method": request.method,
         "url": request.url,

@@ -11,7 +11,10 @@ use crate::error::{ApiError, ApiResult};
 
 /// What was found wrong while reading.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(RefCell<Vec<FieldFault>>);
+pub(crate) struct Faults {
+    faults: RefCell<Vec<FieldFault>>,
+    ignored: RefCell<Vec<String>>,
+}
 
 /// One object. A field that is `null` is absent.
 #[derive(Debug)]
@@ -24,16 +27,17 @@ pub(crate) struct Fields<'j> {
 
 impl Faults {
     pub(crate) fn push(&self, fault: FieldFault) {
-        self.0.borrow_mut().push(fault);
+        self.faults.borrow_mut().push(fault);
     }
 
-    pub(crate) fn into_vec(self) -> Vec<FieldFault> {
-        self.0.into_inner()
+    /// What was found wrong, and what was ignored, to be said in a `Warning` each.
+    pub(crate) fn into_parts(self) -> (Vec<FieldFault>, Vec<String>) {
+        (self.faults.into_inner(), self.ignored.into_inner())
     }
 
     /// Fails with everything that was noted.
     pub(crate) fn check(self) -> ApiResult<()> {
-        let faults = self.into_vec();
+        let faults = self.faults.into_inner();
         if faults.is_empty() { Ok(()) } else { Err(ApiError::invalid(faults)) }
     }
 }
@@ -170,6 +174,17 @@ impl<'j> Fields<'j> {
     pub(crate) fn unread(&self) -> Vec<String> {
         let read = self.read.borrow();
         self.object.keys().filter(|key| !read.contains(&key.as_str())).cloned().collect()
+    }
+
+    /// Notes the fields that nobody read as ignored: what else stands in Contentful's objects is Contentful's to define. At
+    /// most ten in all are named, since each becomes a header.
+    pub(crate) fn ignore_unread(&self) {
+        let mut ignored = self.faults.ignored.borrow_mut();
+        for key in self.unread() {
+            let shown: String = key.chars().take(64).collect();
+            ignored.push(format!("ignored: {}", self.path(&shown)));
+        }
+        ignored.truncate(10);
     }
 
     /// Refuses the fields that nobody read: in our own objects a slip of the pen must not go unnoticed.

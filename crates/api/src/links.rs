@@ -1,10 +1,32 @@
 //! Contentful's links, and ids as they stand in paths.
 
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
 use postrider_domain::id::{CallId, EnvironmentId, EventId, InvalidId, SourceId, SpaceId, WebhookId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::error::{ApiError, ApiResult};
+
+/// The space and the webhook of `/spaces/{space}/webhook_definitions/{webhook}…`. Where a route says `preview` instead of
+/// `{webhook}`, that is the webhook's id.
+#[derive(Debug)]
+pub(crate) struct WebhookPath {
+    pub(crate) space: SpaceId,
+    pub(crate) webhook: WebhookId,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for WebhookPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let unreadable = |_| ApiError::bad_request("the path is not UTF-8 once percent-decoded; correct it");
+        let named = RawPathParams::from_request_parts(parts, state).await.map_err(unreadable)?;
+        let of = |wanted| named.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value);
+        let space = space(of("space").unwrap_or_default())?;
+        Ok(Self { space, webhook: webhook(of("webhook").unwrap_or("preview"))? })
+    }
+}
 
 /// A link to something else.
 pub(crate) fn link(kind: &str, id: &str) -> Value {

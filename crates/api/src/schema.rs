@@ -13,6 +13,7 @@ pub(crate) mod filter;
 pub(crate) mod key;
 pub(crate) mod link;
 pub(crate) mod parked;
+pub(crate) mod preview;
 pub(crate) mod publish;
 pub(crate) mod query;
 pub(crate) mod retry;

@@ -1,13 +1,14 @@
-//! `/spaces/{space}/webhook_definitions…`: Contentful's routes, and test, enable, disable and signing secret.
+//! `/spaces/{space}/webhook_definitions…`: Contentful's routes here, ours in `changes.rs` and `trials.rs`.
 
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use postrider_control::Control;
-use postrider_control::webhooks::{Rotation, SavedWebhook};
-use serde_json::{Map, Value};
+use postrider_control::webhooks::SavedWebhook;
+use serde_json::json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -15,12 +16,20 @@ use crate::answer::{Answer, array};
 use crate::body::JsonObject;
 use crate::caller::Caller;
 use crate::error::{ApiError, ApiResult};
-use crate::fields::{Faults, Fields};
+use crate::links::WebhookPath;
 use crate::query::Params;
-use crate::{call_json, links, schema, webhook_json};
+use crate::{links, schema, webhook_json};
 
+mod changes;
 mod order;
+mod pages;
+mod select;
+mod trials;
 
+use pages::After;
+
+/// What the list understands.
+const KNOWN: [&str; 5] = ["skip", "limit", "cursor", "order", "select"];
 /// Webhooks in one answer unless asked otherwise (Contentful's default), and at most.
 const LISTED: (usize, usize) = (100, 1_000);
 
@@ -28,13 +37,11 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Control>> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(show, put, delete))
-        .routes(routes!(test))
-        .routes(routes!(enable))
-        .routes(routes!(disable))
-        .routes(routes!(rotate))
+        .merge(changes::routes())
+        .merge(trials::routes())
+        // A webhook may be called `preview`, though there is a route of that name for another method.
+        .route("/spaces/{space}/webhook_definitions/preview", get(show).put(put).delete(delete))
 }
-
-type Ids = Path<(String, String)>;
 
 /// List webhooks
 ///
@@ -56,12 +63,30 @@ async fn list(
     Path(space): Path<String>,
     params: Params,
 ) -> ApiResult<Answer> {
+    let space = links::space(&space)?;
     let paging = params.paging(LISTED.0, LISTED.1)?;
     let order = order::read(&params)?;
-    let page = (paging.skip, paging.limit);
-    let (webhooks, total) = control.webhooks(&actor, &links::space(&space)?, &order, page).await?;
-    let items = webhooks.iter().map(webhook_json::write).collect();
-    Answer::ok(&array(items, total, paging.skip, paging.limit))
+    let select = select::read(&params)?;
+    let (part, skip) = match params.get("cursor").map(After::read).transpose()? {
+        Some(_) if !order.is_empty() => {
+            let fix = "leave one of them out; an ordered list goes on with `skip`";
+            return Err(ApiError::bad_query("cursor", "it does not go with `order`", fix));
+        }
+        Some(after) => (pages::after(&control, &actor, &space, (after, paging.limit)).await?, 0),
+        None => {
+            let page = (paging.skip, paging.limit);
+            let (webhooks, total) = control.webhooks(&actor, &space, &order, page).await?;
+            (pages::part(webhooks, total, paging.skip), paging.skip)
+        }
+    };
+    let whole = part.webhooks.iter().map(webhook_json::write);
+    let items = match select {
+        None => whole.collect(),
+        Some(paths) => whole.map(|webhook| select::apply(&webhook, &paths)).collect(),
+    };
+    let mut body = array(items, part.total, skip, paging.limit);
+    body["pages"] = json!({"next": part.next.filter(|_| order.is_empty())});
+    Ok(Answer::ok(&body)?.warn(&params.ignored(&KNOWN)))
 }
 
 /// Make a webhook
@@ -103,9 +128,9 @@ async fn create(
 async fn show(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,
-    Path((space, id)): Ids,
+    path: WebhookPath,
 ) -> ApiResult<Answer> {
-    let webhook = control.webhook(&actor, &links::space(&space)?, &links::webhook(&id)?).await?;
+    let webhook = control.webhook(&actor, &path.space, &path.webhook).await?;
     Answer::ok(&webhook_json::write(&webhook))
 }
 
@@ -129,13 +154,13 @@ async fn show(
 async fn put(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,
-    Path((space, id)): Ids,
+    path: WebhookPath,
     headers: HeaderMap,
     JsonObject(body): JsonObject,
 ) -> ApiResult<Answer> {
     let (draft, ignored) = webhook_json::read(&body);
-    let (space, id) = (links::space(&space)?, links::webhook(&id)?);
-    saved(&control.put_webhook(&actor, &space, &id, draft, expected(&headers)?).await?, &ignored)
+    let expected = expected(&headers)?;
+    saved(&control.put_webhook(&actor, &path.space, &path.webhook, draft, expected).await?, &ignored)
 }
 
 /// Delete a webhook
@@ -156,137 +181,16 @@ async fn put(
 async fn delete(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,
-    Path((space, id)): Ids,
+    path: WebhookPath,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let (space, id) = (links::space(&space)?, links::webhook(&id)?);
-    control.delete_webhook(&actor, &space, &id, expected(&headers)?).await?;
+    control.delete_webhook(&actor, &path.space, &path.webhook, expected(&headers)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-/// Test a webhook
-///
-/// Sends a sample `Entry.publish` once, right now, whether the webhook is switched on or not and whatever it subscribes to, and
-/// answers with the call. The call is not logged.
-#[utoipa::path(
-    post,
-    path = "/spaces/{space}/webhook_definitions/{webhook}/test",
-    operation_id = "testWebhook",
-    tag = "Webhooks",
-    responses(
-        (status = 200, description = "The call.", body = schema::call::CallDetails),
-        (status = 409, description = "The webhook has a dialect that this version does not speak."),
-        (status = 422, description = "The dialect cannot write this request."),
-    ),
-    extensions(("x-permission" = json!("webhooks:update"))),
-)]
-async fn test(
-    State(control): State<Arc<Control>>,
-    Caller(actor): Caller,
-    Path((space, id)): Ids,
-) -> ApiResult<Answer> {
-    let call = control.test_webhook(&actor, &links::space(&space)?, &links::webhook(&id)?).await?;
-    Answer::ok(&call_json::details(&call))
-}
-
-/// Switch a webhook on
-///
-/// What was cancelled meanwhile stays so.
-#[utoipa::path(
-    post,
-    path = "/spaces/{space}/webhook_definitions/{webhook}/enable",
-    operation_id = "enableWebhook",
-    tag = "Webhooks",
-    params(schema::query::VersionHeader),
-    responses(
-        (status = 200, description = "The webhook as it is now.", body = schema::webhook::Webhook),
-        (status = 409, description = "The webhook has another version; `details` names both."),
-    ),
-    extensions(("x-permission" = json!("webhooks:update"))),
-)]
-async fn enable(
-    State(control): State<Arc<Control>>,
-    Caller(actor): Caller,
-    Path((space, id)): Ids,
-    headers: HeaderMap,
-) -> ApiResult<Answer> {
-    let (space, id) = (links::space(&space)?, links::webhook(&id)?);
-    let webhook = control.enable_webhook(&actor, &space, &id, expected(&headers)?).await?;
-    Answer::ok(&webhook_json::write(&webhook))
-}
-
-/// Switch a webhook off
-///
-/// What is pending for it becomes cancelled.
-#[utoipa::path(
-    post,
-    path = "/spaces/{space}/webhook_definitions/{webhook}/disable",
-    operation_id = "disableWebhook",
-    tag = "Webhooks",
-    params(schema::query::VersionHeader),
-    responses(
-        (status = 200, description = "The webhook as it is now.", body = schema::webhook::Webhook),
-        (status = 409, description = "The webhook has another version; `details` names both."),
-    ),
-    extensions(("x-permission" = json!("webhooks:update"))),
-)]
-async fn disable(
-    State(control): State<Arc<Control>>,
-    Caller(actor): Caller,
-    Path((space, id)): Ids,
-    headers: HeaderMap,
-) -> ApiResult<Answer> {
-    let (space, id) = (links::space(&space)?, links::webhook(&id)?);
-    let webhook = control.disable_webhook(&actor, &space, &id, expected(&headers)?).await?;
-    Answer::ok(&webhook_json::write(&webhook))
-}
-
-/// Rotate the signing secret
-///
-/// The new secret signs first; the old ones sign beside it until the overlap is over. The answer shows a drawn secret, this
-/// once, as `signing.secret`.
-#[utoipa::path(
-    post,
-    path = "/spaces/{space}/webhook_definitions/{webhook}/signing_secret",
-    operation_id = "rotateSigningSecret",
-    tag = "Webhooks",
-    params(schema::query::VersionHeader),
-    request_body = Option<schema::webhook_body::RotationBody>,
-    responses(
-        (status = 200, description = "The webhook as it is now.", body = schema::webhook::Webhook),
-        (status = 409, description = "The webhook has another version; `details` names both."),
-    ),
-    extensions(("x-permission" = json!("webhooks:update"))),
-)]
-async fn rotate(
-    State(control): State<Arc<Control>>,
-    Caller(actor): Caller,
-    Path((space, id)): Ids,
-    headers: HeaderMap,
-    JsonObject(body): JsonObject,
-) -> ApiResult<Answer> {
-    let rotation = read_rotation(&body)?;
-    let (space, id) = (links::space(&space)?, links::webhook(&id)?);
-    saved(&control.rotate_secret(&actor, &space, &id, &rotation, expected(&headers)?).await?, &[])
-}
-
-fn read_rotation(body: &Map<String, Value>) -> ApiResult<Rotation> {
-    let faults = Faults::default();
-    let fields = Fields::top(body, &faults);
-    let rotation = Rotation { secret: fields.text("secret"), overlap: fields.duration("overlap") };
-    fields.refuse_unread();
-    drop(fields);
-    faults.check()?;
-    Ok(rotation)
 }
 
 /// Always 200, as Contentful answers; a webhook made just now is named by `Location`.
 fn saved(saved: &SavedWebhook, ignored: &[String]) -> ApiResult<Answer> {
-    let mut warnings: Vec<String> = saved.warnings.clone();
-    warnings.extend(
-        ignored.iter().map(|field| format!("ignored: {}", field.chars().take(64).collect::<String>())),
-    );
-    let answer = Answer::ok(&webhook_json::write_saved(saved))?.warn(&warnings);
+    let answer = Answer::ok(&webhook_json::write_saved(saved))?.warn(&saved.warnings).warn(ignored);
     let webhook = &saved.webhook;
     Ok(if saved.created {
         answer.at(&format!("/spaces/{}/webhook_definitions/{}", webhook.space, webhook.id))

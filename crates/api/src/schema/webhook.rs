@@ -1,6 +1,10 @@
 //! A webhook as it is answered.
 
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{
+    AdditionalProperties, AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, Type,
+};
+use utoipa::openapi::{Ref, RefOr};
 
 use super::filter::Filter;
 use super::link::{ArraySys, Link, Pages};
@@ -165,11 +169,27 @@ pub(crate) struct WebhookList {
     total: u64,
     skip: u64,
     limit: u64,
+    #[schema(schema_with = listed)]
     items: Vec<Webhook>,
     pages: Pages,
     /// There are more than `total` says.
     #[schema(nullable = false)]
     total_is_at_least: Option<bool>,
+}
+
+/// With `select` an item has the fields that it names, and always `sys.type` and `sys.id`.
+fn listed() -> RefOr<Schema> {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let sys = ObjectBuilder::new().property("type", text()).property("id", text());
+    let sys =
+        sys.required("type").required("id").additional_properties(Some(AdditionalProperties::FreeForm(true)));
+    let selected = ObjectBuilder::new()
+        .description(Some("With `select`: the fields that it names."))
+        .property("sys", sys)
+        .required("sys")
+        .additional_properties(Some(AdditionalProperties::FreeForm(true)));
+    let whole = Ref::from_schema_name("Webhook");
+    ArrayBuilder::new().items(AnyOfBuilder::new().item(whole).item(selected)).into()
 }
 
 /// How a webhook has been doing, over the calls in the log.

@@ -15,7 +15,7 @@ use crate::retry_json;
 /// What an answer shows and a change need not repeat: taken and left aside without a word.
 const READ_ONLY: [&str; 3] = ["sys", "disabled", "status"];
 
-/// The draft, and the unknown fields that were ignored.
+/// The draft, and what was ignored of it, in words.
 pub(crate) fn read(object: &Map<String, Value>) -> (WebhookDraft, Vec<String>) {
     let faults = Faults::default();
     let fields = Fields::top(object, &faults);
@@ -45,8 +45,10 @@ pub(crate) fn read(object: &Map<String, Value>) -> (WebhookDraft, Vec<String>) {
     for name in READ_ONLY {
         fields.raw(name);
     }
-    let ignored = fields.unread();
-    draft.faults = faults.into_vec();
+    fields.ignore_unread();
+    drop(fields);
+    let (found, ignored) = faults.into_parts();
+    draft.faults = found;
     (draft, ignored)
 }
 
@@ -80,11 +82,13 @@ fn trigger(fields: &Fields<'_>) -> TriggerDraft {
 }
 
 fn header(fields: &Fields<'_>) -> HeaderDraft {
-    HeaderDraft {
+    let header = HeaderDraft {
         name: fields.text("key").unwrap_or_default(),
         value: fields.text("value"),
         secret: fields.flag("secret").unwrap_or(false),
-    }
+    };
+    fields.ignore_unread();
+    header
 }
 
 /// `secrets` is what an answer shows of them; sent back, it changes nothing.

@@ -32,6 +32,7 @@ use postrider_testkit::store::MemoryStore;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use crate::conformance::Exchange;
 use crate::store::Store;
 use crate::world::{JumpingClock, ThreeEvents};
 
@@ -112,9 +113,22 @@ impl Instance {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let (asked, sent) = request.into_parts();
+        let sent = to_bytes(sent, usize::MAX).await.expect("a body");
+        let (method, uri) = (asked.method.clone(), asked.uri.to_string());
+        let request = Request::from_parts(asked, Body::from(sent.clone()));
         let response = self.router.clone().oneshot(request).await.expect("the router answers");
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("a body");
+        let exchange = Exchange {
+            method: &method,
+            path: &uri,
+            sent: &sent,
+            status: parts.status.as_u16(),
+            headers: &parts.headers,
+            answered: &bytes,
+        };
+        exchange.check();
         let text = String::from_utf8(bytes.to_vec()).expect("UTF-8");
         let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect("JSON") };
         Answer { status: parts.status, headers: parts.headers, text, body }

@@ -1,9 +1,11 @@
 //! The management API as its clients see it: every route through the router, over parts in memory.
 
 mod calls;
+mod conformance;
 mod errors;
 mod events;
 mod harness;
+mod keys;
 mod openapi;
 mod parked;
 mod secrets;
