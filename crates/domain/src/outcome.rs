@@ -98,13 +98,14 @@ impl fmt::Display for FailureKind {
 }
 
 /// Judges a call: 2xx is success; 410 disables; time-out, connect, DNS, TLS and protocol failures, 408, 425, 429 and
-/// 5xx are retried; everything else, 3xx included, is final unless the policy says otherwise.
+/// 5xx are retried; everything else, 3xx included, is final unless the policy says otherwise. 408 and 425 tell of the
+/// transport: a policy that does not retry a failed connection does not retry them.
 pub fn judge(ended: &Ended, on: &RetryOn) -> Outcome {
     match *ended {
         Ended::Answered { status: 200..=299, .. } => Outcome::Success,
         Ended::Answered { status: 410, .. } => Outcome::Gone,
         Ended::Answered { status, retry_after } => {
-            let transient = matches!(status, 408 | 425 | 429 | 500..=599);
+            let transient = matches!(status, 429 | 500..=599) || on.transport && matches!(status, 408 | 425);
             if transient || on.any_failure || on.statuses.contains(&status) {
                 Outcome::Retry { not_before: retry_after.filter(|_| matches!(status, 429 | 503)) }
             } else {
@@ -167,6 +168,8 @@ mod tests {
         assert_eq!(judge(&status(403), &listed), Outcome::Final);
         let no_transport = RetryOn { transport: false, ..RetryOn::default() };
         assert_eq!(judge(&Ended::Failed(FailureKind::Timeout), &no_transport), Outcome::Final);
+        assert_eq!(judge(&status(408), &no_transport), Outcome::Final);
+        assert_eq!(judge(&status(502), &no_transport), Outcome::Retry { not_before: None });
     }
 
     #[test]

@@ -69,6 +69,9 @@ pub enum InvalidPolicy {
 pub const NAMES: [&str; 6] =
     ["default", "standard-webhooks", "contentful", "datocms", "contentstack", "none"];
 
+/// What Contentful's `maxRetries` may be.
+pub const CONTENTFUL_RETRIES: std::ops::RangeInclusive<u32> = 2..=99;
+
 impl Default for RetryOn {
     fn default() -> Self {
         Self { statuses: Vec::new(), any_failure: false, transport: true }
@@ -123,6 +126,24 @@ impl RetryPolicy {
             "contentstack" => explicit(&[5, 25, 125, 625], any),
             "none" => explicit(&[], RetryOn::default()),
             other => return Err(InvalidPolicy::Name(other.chars().take(64).collect())),
+        })
+    }
+
+    /// What Contentful's space setting `maxRetries` (2 to 99, withdrawn) means: the first two retries after 30 s each, the
+    /// next twelve after 4, 5, … 15 min, all others after 15 min; on 429 and 5xx only. 99 retries take 2 × 30 s + 114 min +
+    /// 85 × 15 min = 23.2 h. Contentful's page prints the first two, "+1 min for the next 12", the 15 min and "≈ 24 h"; that
+    /// the third waits 4 min follows from these.
+    pub fn contentful_max_retries(retries: u32) -> Result<Self, InvalidPolicy> {
+        if !CONTENTFUL_RETRIES.contains(&retries) {
+            return Err(InvalidPolicy::Bound(format!("maxRetries must lie between 2 and 99, not {retries}")));
+        }
+        let delay = |retry: u32| match retry {
+            1 | 2 => Duration::from_secs(30),
+            _ => Duration::from_secs(60) * (retry + 1).min(15),
+        };
+        Ok(Self {
+            schedule: Schedule::Explicit { delays: (1..=retries).map(delay).collect(), jitter: 0.0 },
+            on: RetryOn { transport: false, ..RetryOn::default() },
         })
     }
 
@@ -215,6 +236,27 @@ mod tests {
         assert!(named("none").is_empty());
         let error = RetryPolicy::named("eager").expect_err("unknown");
         assert!(error.to_string().contains("contentstack"), "{error}");
+    }
+
+    #[test]
+    fn contentfuls_max_retries_grow_to_a_quarter_of_an_hour() {
+        let policy = |retries| RetryPolicy::contentful_max_retries(retries);
+        let waits = |retries| delays(&policy(retries).expect("allowed"), 0.5);
+        assert_eq!(waits(2), [30, 30]);
+        assert_eq!(waits(4), [30, 30, 240, 300]);
+        let all = waits(99);
+        assert_eq!(all.len(), 99);
+        assert_eq!(all[2..14], [4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15].map(|minutes| minutes * 60));
+        assert!(all[14..].iter().all(|wait| *wait == 900));
+        assert_eq!(all.iter().sum::<u64>(), 83_400, "23.2 h");
+        for retries in CONTENTFUL_RETRIES {
+            let policy = policy(retries).expect("allowed");
+            assert_eq!((policy.check(), policy.max_attempts()), (Ok(()), retries + 1));
+            assert!(!policy.on.transport, "time-outs are not retried");
+        }
+        for bad in [0, 1, 100, u32::MAX] {
+            assert!(policy(bad).expect_err("out of bounds").to_string().contains("between 2 and 99"));
+        }
     }
 
     #[test]
