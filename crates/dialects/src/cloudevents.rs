@@ -1,4 +1,4 @@
-//! CloudEvents 1.0, in (specification: cloudevents/spec, spec.md, formats/json-format.md, bindings/http-protocol-binding.md).
+//! CloudEvents 1.0, in; out is [`write`] (specification: cloudevents/spec, spec.md, formats/json-format.md, bindings/http-protocol-binding.md).
 //!
 //! | CloudEvents | event |
 //! |---|---|
@@ -25,6 +25,10 @@ use sha2::{Digest, Sha256};
 use crate::fields::{Faults, Fields, LONGEST_TEXT, LONGEST_URL, bounded, json, kind, value};
 use crate::percent;
 use crate::read_error::{ReadError, ReadErrors};
+
+pub mod write;
+
+pub use write::{CloudEvents, NAME};
 
 /// The media type of one event in structured mode.
 pub const STRUCTURED: &str = "application/cloudevents+json";

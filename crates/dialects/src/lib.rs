@@ -9,7 +9,7 @@
 //! - [`contentful`]: Contentful, in and out.
 //! - [`contentstack`]: Contentstack, in and out.
 //! - [`contismo`]: Contismo, in and out.
-//! - [`cloudevents`]: CloudEvents 1.0, in.
+//! - [`cloudevents`]: CloudEvents 1.0, in and out.
 //! - [`mod@dialect`]: what every dialect can do; [`topics`]: topics in the words of each CMS.
 //! - [`request`]: what all outgoing requests share; [`mask`]: what of them may be recorded.
 //! - [`matching`]: what of a decision depends on the dialect or on the content.
@@ -62,6 +62,7 @@ const DIALECTS: &[&dyn Dialect] = &[
     &datocms::DatoCms,
     &contentstack::Contentstack,
     &contismo::Contismo,
+    &cloudevents::CloudEvents,
 ];
 
 /// Their names, in the same order.
@@ -73,6 +74,7 @@ const NAMES: &[&str] = &[
     datocms::NAME,
     contentstack::NAME,
     contismo::NAME,
+    cloudevents::NAME,
 ];
 
 /// The dialect of this name.

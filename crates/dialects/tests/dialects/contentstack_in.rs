@@ -245,8 +245,8 @@ proptest! {
         let mut damaged = ENTRY_UPDATE.to_owned();
         damaged.insert(at, with);
         let _ = read(&damaged, &scope(), noon());
-        damaged.truncate(at);
-        prop_assert!(read(&damaged, &scope(), noon()).is_err());
+        let cut = &ENTRY_UPDATE.trim_end()[..at.min(ENTRY_UPDATE.trim_end().len() - 1)];
+        prop_assert!(read(cut, &scope(), noon()).is_err());
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! What the dialects promise, each as a sentence.
 
 mod cloudevents;
+mod cloudevents_out;
 mod cometcms;
+mod contentful;
+mod contentful_in;
+mod contentful_signature;
 mod contentstack;
 mod contentstack_in;
 mod contismo;
