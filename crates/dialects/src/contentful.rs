@@ -36,7 +36,7 @@ pub const NAME: &str = "contentful";
 /// The media type of its bodies.
 pub const MEDIA_TYPE: &str = "application/vnd.contentful.management.v1+json";
 /// What its topics begin with in the header.
-const TOPIC_PREFIX: &str = "ContentManagement.";
+pub(crate) const TOPIC_PREFIX: &str = "ContentManagement.";
 
 /// What is stamped for each call or each webhook: of a webhook that comes in from Contentful and leaves as Contentful
 /// would send it, only these headers differ, besides the custom ones and those of the connection. The body is the same.

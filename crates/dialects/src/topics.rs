@@ -2,7 +2,7 @@
 
 use postrider_domain::topic::{Action, ActionPattern, EventType, InvalidTopic, TopicPattern};
 
-use crate::{cometcms, contentstack, contismo, datocms};
+use crate::{cometcms, contentful, contentstack, contismo, datocms};
 
 /// A topic of a dialect, and the types and actions it means.
 struct Foreign {
@@ -132,8 +132,11 @@ fn table(dialect: &str) -> &'static [Foreign] {
     TABLES.iter().find(|(name, _)| *name == dialect).map_or(&[], |(_, table)| table)
 }
 
-/// What a topic means: a dialect's own name if it is one, else `Type.action`.
+/// What a topic means: a dialect's own name if it is one, else `Type.action`, possibly as Contentful's header has it
+/// (`ContentManagement.Type.action`).
 pub fn understand(given: &str) -> Result<Vec<TopicPattern>, InvalidTopic> {
+    let given =
+        given.strip_prefix(contentful::TOPIC_PREFIX).filter(|rest| rest.contains('.')).unwrap_or(given);
     let all = TABLES.iter().flat_map(|(_, table)| table.iter());
     let named = all.filter(|foreign| foreign.given == given);
     let pairs = named.flat_map(|foreign| foreign.actions.iter().map(|action| (foreign.event_type, *action)));
@@ -195,6 +198,7 @@ mod tests {
         assert_eq!(printed("environment.*"), ["Environment.*"]);
         assert_eq!(printed("Entry.publish.*"), ["Entry.publish.*"]);
         assert_eq!(printed("*.*"), ["*.*"]);
+        assert_eq!(printed("ContentManagement.Entry.*"), ["Entry.*"]);
         assert!(understand("nonsense").is_err());
     }
 

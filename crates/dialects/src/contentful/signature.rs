@@ -78,12 +78,15 @@ pub fn verify(secret: &str, request: &Request<'_>, now: Timestamp) -> bool {
         let at = Timestamp::from_unix_ms(ms);
         at.since(now).max(now.since(at)) <= TOLERANCE
     });
-    let listed: Vec<&str> = names.split(',').collect();
+    let mut listed: Vec<&str> = names.split(',').collect();
     let signed = headers.iter().filter(|(name, _)| listed.contains(&name.as_str()));
     let signed = signed.map(|(name, value)| (name.clone(), value.clone())).collect();
-    let (_, expected) = seal(secret, request, signed, timestamp);
+    let (signed_names, expected) = seal(secret, request, signed, timestamp);
+    // A list that names more or less than was signed is not the one that was signed.
+    listed.sort_unstable();
+    let all_there = listed.join(",") == signed_names;
     let genuine: bool = expected.as_bytes().ct_eq(given.as_bytes()).into();
-    in_time && genuine
+    in_time && all_there && genuine
 }
 
 /// Adds the two headers that belong to the signature; hands out the signed names and the signature.
