@@ -1,9 +1,12 @@
 //! A resource as an entity of DatoCMS's API: version 3 for native events, and the older shape made of that.
 
+use std::borrow::Cow;
+
 use postrider_domain::event::EventHead;
 use serde_json::value::RawValue;
 
 use super::words::Words;
+use crate::fields::Pairs;
 use crate::ordered::{ObjectWriter, member, members, quote, text};
 
 /// Writes the resource in version 3: `{id, type, attributes}`, for records also `relationships` and `meta`.
@@ -11,13 +14,15 @@ use crate::ordered::{ObjectWriter, member, members, quote, text};
 /// Data that already are an entity of this type leave as they are. Of Contentful's entities the `fields` become the
 /// attributes; any other object becomes them whole. `meta` tells of now, so the state before has none.
 pub(super) fn write(head: &EventHead, entity_type: &str, data: &str, meta: Option<&str>) -> String {
-    if is_entity(data, entity_type) {
+    // Read once: a resource can be large.
+    let given = serde_json::from_str::<Pairs<'_>>(data).map(|pairs| pairs.0).ok();
+    if given.as_ref().is_some_and(|given| is_entity(given, entity_type)) {
         return data.to_owned();
     }
     let mut entity = ObjectWriter::new();
     entity.text("id", &head.resource.id);
     entity.text("type", entity_type);
-    entity.json("attributes", &attributes(data));
+    entity.json("attributes", &attributes(data, given.as_deref()));
     if entity_type == "item" {
         entity.json("relationships", &relationships(head));
         if let Some(meta) = meta {
@@ -36,20 +41,19 @@ pub(super) fn write_model(model: &str) -> String {
     entity.finish()
 }
 
-fn is_entity(data: &str, entity_type: &str) -> bool {
-    let Some(members) = serde_json::from_str(data).ok().and_then(members) else { return false };
-    let is_type = member(&members, "type").and_then(text).as_deref() == Some(entity_type);
-    is_type && member(&members, "attributes").is_some_and(|raw| raw.get().starts_with('{'))
+fn is_entity(given: &[(String, &RawValue)], entity_type: &str) -> bool {
+    let is_type = member(given, "type").and_then(text).as_deref() == Some(entity_type);
+    is_type && member(given, "attributes").is_some_and(|raw| raw.get().starts_with('{'))
 }
 
-fn attributes(data: &str) -> String {
-    let Some(members) = serde_json::from_str(data).ok().and_then(members) else {
-        return if data == "null" { "{}".to_owned() } else { format!(r#"{{"value":{data}}}"#) };
+fn attributes<'a>(data: &'a str, given: Option<&[(String, &'a RawValue)]>) -> Cow<'a, str> {
+    let Some(given) = given else {
+        return if data == "null" { "{}".into() } else { format!(r#"{{"value":{data}}}"#).into() };
     };
-    let fields = member(&members, "fields").filter(|raw| raw.get().starts_with('{'));
-    match (member(&members, "sys"), fields) {
-        (Some(_), Some(fields)) => fields.get().to_owned(),
-        _ => data.to_owned(),
+    let fields = member(given, "fields").filter(|raw| raw.get().starts_with('{'));
+    match (member(given, "sys"), fields) {
+        (Some(_), Some(fields)) => fields.get().into(),
+        _ => data.into(),
     }
 }
 

@@ -24,6 +24,11 @@ enum Inside<'a> {
 impl<'a> Data<'a> {
     /// Takes one well-formed JSON value, else the parser's reason.
     pub fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
+        if text.trim_start().starts_with('{') {
+            // Checked and opened in one pass: a payload can be large, and templates look into it at once.
+            let members = serde_json::from_str::<Pairs<'a>>(text)?;
+            return Ok(Self { raw: text.trim(), inside: OnceCell::from(Self::opened(members)) });
+        }
         serde_json::from_str::<&RawValue>(text).map(Self::of)
     }
 
@@ -79,12 +84,13 @@ impl<'a> Data<'a> {
         self.raw.len()
     }
 
+    fn opened(members: Pairs<'a>) -> Inside<'a> {
+        Inside::Object(members.0.into_iter().map(|(name, raw)| (name, Self::of(raw))).collect())
+    }
+
     fn inside(&self) -> &Inside<'a> {
         self.inside.get_or_init(|| match self.raw.as_bytes().first() {
-            Some(b'{') => {
-                let members = serde_json::from_str::<Pairs<'a>>(self.raw).map_or(Vec::new(), |pairs| pairs.0);
-                Inside::Object(members.into_iter().map(|(name, raw)| (name, Self::of(raw))).collect())
-            }
+            Some(b'{') => Self::opened(serde_json::from_str(self.raw).unwrap_or_else(|_| Pairs(Vec::new()))),
             Some(b'[') => {
                 let items = serde_json::from_str::<Vec<&'a RawValue>>(self.raw).unwrap_or_default();
                 Inside::List(items.into_iter().map(Self::of).collect())
