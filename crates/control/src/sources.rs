@@ -86,11 +86,11 @@ impl Control {
         if before.is_none() && self.deps.sources.sources(space).await?.len() >= most {
             return Err(ControlError::full(most, "sources", "limits.sources_per_space"));
         }
-        let seal =
-            |secret: &str| self.deps.secrets.seal(Place { space, owner: id.as_str(), field: SOURCE }, secret);
+        let place = Place { space, owner: id.as_str(), field: SOURCE };
+        let seal = |secret: &str| self.deps.secrets.seal(place, secret);
         let (secret, drawn) = match (draft.secret, &before) {
             (Some(given), _) => (seal(&given)?, None),
-            (None, Some(before)) => (before.secret.clone(), None),
+            (None, Some(before)) => (self.renewed(place, &before.secret)?, None),
             (None, None) => {
                 let drawn = random_text::hex_secret(&*self.deps.random);
                 (seal(&drawn)?, Some(Secret::new(drawn)))

@@ -6,6 +6,7 @@ mod errors;
 mod events;
 mod harness;
 mod keys;
+mod keys;
 mod openapi;
 mod parked;
 mod secrets;

@@ -20,6 +20,8 @@ pub(crate) struct Store {
     pub(crate) calls: Mutex<Vec<CallRecord>>,
     /// So many changes lose against somebody else's.
     pub(crate) races: Mutex<u32>,
+    /// Before the next change somebody else makes this one.
+    pub(crate) meanwhile: Mutex<Option<Webhook>>,
     /// Everything fails as if the server were away.
     pub(crate) away: Mutex<bool>,
 }
@@ -47,6 +49,10 @@ impl Registry for Store {
     }
 
     async fn update(&self, webhook: &Webhook, expected: u64) -> PortResult<Written> {
+        let meanwhile = self.meanwhile.lock().expect("lock").take();
+        if let Some(other) = meanwhile {
+            self.memory.update(&other, other.version - 1).await?;
+        }
         if self.loses_a_race() {
             return Ok(Written::VersionMismatch { current: expected + 1 });
         }
@@ -88,7 +94,7 @@ fn page<T>(mut rows: Vec<(Cursor, T)>, query: &LogQuery) -> Page<T> {
     let more = rows.len() > query.limit;
     rows.truncate(query.limit);
     let next = rows.last().map(|(cursor, _)| cursor.clone()).filter(|_| more);
-    Page { items: rows.into_iter().map(|(_, row)| row).collect(), next, total }
+    Page { items: rows.into_iter().map(|(_, row)| row).collect(), next, total, at_least: false }
 }
 
 #[async_trait]
