@@ -6,7 +6,6 @@ mod errors;
 mod events;
 mod harness;
 mod keys;
-mod keys;
 mod openapi;
 mod parked;
 mod secrets;
