@@ -32,10 +32,7 @@ impl Control {
         let wants =
             wanted::wants(draft, dialect, &mut Findings { faults: &mut faults, warnings: &mut warnings });
         let sealer = self.sealer(space, id);
-        let target_before = before.map(|webhook| {
-            let WebhookAction::Http(target) = &webhook.action;
-            target
-        });
+        let target_before = before.and_then(|webhook| webhook.action.http());
         let setting =
             Setting { before: target_before, sealer: &sealer, plain_http: self.settings.plain_http };
         let target = http_target::target(draft, &setting, &mut faults)?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use postrider_domain::call::{RECORDED_REQUEST_LIMIT, RecordedRequest, RecordedResponse};
 use postrider_domain::secret::OpenedSecrets;
-use postrider_domain::webhook::{Webhook, WebhookAction};
+use postrider_domain::webhook::{Webhook};
 
 use crate::percent;
 use crate::request::{Rendered, basic_credentials};
@@ -41,8 +41,8 @@ impl Mask {
                 add(key);
             }
         }
-        let WebhookAction::Http(target) = &webhook.action;
-        if let (Some(auth), Some(password)) = (&target.basic_auth, &secrets.basic_password) {
+        let auth = webhook.action.http().and_then(|target| target.basic_auth.as_ref());
+        if let (Some(auth), Some(password)) = (auth, &secrets.basic_password) {
             add(&basic_credentials(&auth.username, password));
         }
         needles.retain(|needle| needle.chars().count() >= SHORTEST);

@@ -5,7 +5,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use postrider_domain::webhook::{BasicAuth, HttpTarget, Method, Render, Transformation, WebhookAction};
+use postrider_domain::webhook::{BasicAuth, HttpTarget, Method, Render, Transformation};
 use thiserror::Error;
 
 use crate::dialect::Occasion;
@@ -131,8 +131,15 @@ pub(crate) fn basic_credentials(username: &str, password: &str) -> String {
 }
 
 pub(crate) fn target<'a>(occasion: &Occasion<'a>) -> &'a HttpTarget {
-    let WebhookAction::Http(target) = &occasion.webhook.action;
-    target
+    static NOWHERE: HttpTarget = HttpTarget {
+        url: String::new(),
+        method: Method::Post,
+        headers: Vec::new(),
+        basic_auth: None,
+        render: Render::Dialect,
+    };
+    // A webhook that calls no URL never comes as far as here: `assemble` refuses it.
+    occasion.webhook.action.http().unwrap_or(&NOWHERE)
 }
 
 /// What a dialect says of an event, before the webhook's own template reshapes it and before anything is signed.

@@ -11,7 +11,7 @@ use postrider_domain::message::TraceContext;
 use postrider_domain::outcome::{Ended, FailureKind, Outcome, retry_after};
 use postrider_domain::space::SpaceSettings;
 use postrider_domain::timestamp::Timestamp;
-use postrider_domain::webhook::{Webhook, WebhookAction};
+use postrider_domain::webhook::{Method, Webhook};
 use postrider_ports::clock::draw_call_id;
 use postrider_ports::error::PortError;
 use postrider_ports::secrets::open_webhook;
@@ -173,10 +173,10 @@ async fn send(worker: &Worker, ready: Ready, trace: &TraceContext) -> (RecordedR
 
 /// A request that was never made, as far as it is known.
 fn unsent(webhook: &Webhook) -> RecordedRequest {
-    let WebhookAction::Http(target) = &webhook.action;
+    let target = webhook.action.http();
     RecordedRequest {
-        method: target.method.as_str().to_owned(),
-        url: target.url.clone(),
+        method: target.map_or(Method::Post, |target| target.method).as_str().to_owned(),
+        url: target.map_or_else(|| "slack".to_owned(), |target| target.url.clone()),
         headers: Vec::new(),
         body: bytes::Bytes::new(),
         timeout: webhook.timeout.unwrap_or_default(),

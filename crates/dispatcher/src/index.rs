@@ -41,11 +41,14 @@ struct Stems {
     by_stem: HashMap<Box<str>, Vec<usize>>,
 }
 
+/// The host that messages to Slack share, for limits by host.
+const SLACK_HOST: &str = "slack.com";
+
 impl Known {
     pub(crate) fn new(webhook: Webhook) -> Self {
-        let WebhookAction::Http(target) = &webhook.action;
+        let host = webhook.action.http().map_or_else(|| SLACK_HOST.to_owned(), |target| host_of(&target.url));
         let key = Key { space: webhook.space.clone(), webhook: webhook.id.clone() };
-        let callee = Arc::new(Callee { key, host: host_of(&target.url).into() });
+        let callee = Arc::new(Callee { key, host: host.into() });
         let dialect = postrider_dialects::dialect(&webhook.dialect);
         Self { webhook, callee, dialect }
     }
@@ -158,7 +161,6 @@ fn host_of(url: &str) -> String {
 fn weight(webhook: &Webhook) -> usize {
     let texts = |list: &[String]| list.iter().map(|text| text.len() + size_of::<String>()).sum::<usize>();
     let wants = &webhook.wants;
-    let WebhookAction::Http(target) = &webhook.action;
     let topics: usize = wants.topics.iter().map(|topic| 3 * topic.given.len() + 96).sum();
     let triggers: usize = wants
         .triggers
@@ -169,29 +171,27 @@ fn weight(webhook: &Webhook) -> usize {
                 + texts(&trigger.limits.entities)
         })
         .sum();
-    let headers: usize = target
-        .headers
-        .iter()
-        .map(|header| {
-            let value = match &header.value {
-                HeaderValue::Plain(value) => value.len(),
-                HeaderValue::Secret(sealed) => sealed.as_str().len(),
-            };
-            header.name.len() + value + 64
-        })
-        .sum();
     let signing: usize = webhook.signing.iter().map(|one| one.secret.as_str().len() + 64).sum();
     // A compiled regular expression may take up to 64 KiB, usually a few; the filters' own limit is in `domain`.
     let filters = 4096 * wants.filters.len();
     let lists = [&wants.limits.content_types, &wants.limits.entities, &wants.changed_fields, &wants.states];
     1024 + webhook.name.len()
-        + target.url.len()
+        + weight_of_action(&webhook.action)
         + topics
         + triggers
-        + headers
         + signing
         + filters
         + lists.into_iter().map(|list| texts(list)).sum::<usize>()
+}
+
+fn weight_of_action(action: &WebhookAction) -> usize {
+    let Some(target) = action.http() else { return 0 };
+    let value = |value: &HeaderValue| match value {
+        HeaderValue::Plain(value) => value.len(),
+        HeaderValue::Secret(sealed) => sealed.as_str().len(),
+    };
+    let headers = target.headers.iter().map(|header| header.name.len() + value(&header.value) + 64);
+    target.url.len() + headers.sum::<usize>()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use postrider_domain::event::EventHead;
 use postrider_domain::message::{Queue, TraceContext};
 use postrider_domain::outcome::{Ended, FailureKind, Outcome};
 use postrider_domain::record::Record;
-use postrider_domain::webhook::WebhookAction;
+use postrider_domain::webhook::Method;
 use postrider_runtime::metrics::{self, Counter, Histogram};
 use postrider_runtime::trace::{Carried, Kind, Origin, Remote, Span};
 
@@ -206,10 +206,10 @@ pub(crate) fn matching(head: &EventHead, trace: &TraceContext) -> Span {
 /// hold secrets. The first attempt belongs to the event's trace; each further one begins a trace of its own, linked to the
 /// attempt before, since a trace over hours of retries helps nobody.
 pub(crate) fn calling(ticket: &Ticket, attempt: u32, known: &Known, before: &TraceContext) -> Span {
-    let WebhookAction::Http(target) = &known.webhook.action;
+    let method = known.webhook.action.http().map_or(Method::Post, |target| target.method).as_str();
     let origin = if attempt > 1 { Origin::NewTrace(remote(before)) } else { Origin::Child(remote(before)) };
-    Span::begin(Kind::Client, target.method.as_str(), origin).describe(|span| {
-        span.set("http.request.method", target.method.as_str());
+    Span::begin(Kind::Client, method, origin).describe(|span| {
+        span.set("http.request.method", method);
         span.set("server.address", known.callee.host.to_string());
         if attempt > 1 {
             span.set("http.request.resend_count", i64::from(attempt) - 1);

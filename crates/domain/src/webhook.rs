@@ -258,6 +258,22 @@ pub struct Audit {
     pub updated_by: String,
 }
 
+impl WebhookAction {
+    /// The HTTP call, if it is one.
+    pub fn http(&self) -> Option<&HttpTarget> {
+        match self {
+            Self::Http(target) => Some(target),
+        }
+    }
+
+    /// The HTTP call, if it is one, to change.
+    pub fn http_mut(&mut self) -> Option<&mut HttpTarget> {
+        match self {
+            Self::Http(target) => Some(target),
+        }
+    }
+}
+
 impl Webhook {
     /// Whether events are delivered to it.
     pub fn is_active(&self) -> bool {

@@ -4,7 +4,7 @@ use postrider_domain::id::SpaceId;
 use postrider_domain::secret::Sealed;
 use postrider_domain::source::Source;
 use postrider_domain::space::{SlackAccess, SpaceSettings};
-use postrider_domain::webhook::{HeaderValue, Webhook, WebhookAction};
+use postrider_domain::webhook::{HeaderValue, Webhook};
 
 use crate::error::PortResult;
 use crate::secrets::{BASIC_AUTH, HEADER, Place, RSA, SIGNING, SLACK, SOURCE, SPACE};
@@ -45,7 +45,7 @@ pub fn visit_webhook(webhook: &mut Webhook, visit: &mut Visit<'_>) -> PortResult
     for one in signing {
         visit(place(SIGNING), &mut one.secret)?;
     }
-    let WebhookAction::Http(target) = action;
+    let Some(target) = action.http_mut() else { return Ok(()) };
     if let Some(auth) = &mut target.basic_auth {
         visit(place(BASIC_AUTH), &mut auth.password)?;
     }

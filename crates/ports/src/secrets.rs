@@ -4,7 +4,7 @@ use postrider_domain::id::SpaceId;
 use postrider_domain::secret::{OpenedSecrets, Sealed};
 use postrider_domain::space::SpaceSettings;
 use postrider_domain::timestamp::Timestamp;
-use postrider_domain::webhook::{HeaderValue, Webhook, WebhookAction};
+use postrider_domain::webhook::{HeaderValue, Webhook};
 
 use crate::error::PortResult;
 
@@ -65,7 +65,7 @@ pub fn open_webhook(
         let place = Place { space: &webhook.space, owner: SPACE, field: RSA };
         opened.space_rsa = Some(secrets.open(place, &key.secret)?);
     }
-    let WebhookAction::Http(target) = &webhook.action;
+    let Some(target) = webhook.action.http() else { return Ok(opened) };
     if let Some(auth) = &target.basic_auth {
         opened.basic_password = Some(secrets.open(place(BASIC_AUTH), &auth.password)?);
     }

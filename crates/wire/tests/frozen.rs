@@ -246,7 +246,7 @@ fn full_wants() -> Wants {
 
 fn rendered(render: Render) -> Webhook {
     let mut webhook = small_webhook();
-    let WebhookAction::Http(target) = &mut webhook.action;
+    let target = webhook.action.http_mut().expect("it calls a URL");
     target.render = render;
     webhook.options = BTreeMap::from([("payloadApiVersion".into(), "2".into())]);
     webhook

@@ -4,7 +4,7 @@ use postrider_control::webhooks::SavedWebhook;
 use postrider_domain::coalesce::{CoalesceKey, CoalesceRule, CoalesceSetting};
 use postrider_domain::trigger::Trigger;
 use postrider_domain::webhook::{
-    CustomHeader, HeaderValue, HttpTarget, Method, SigningSecret, Status, Wants, Webhook, WebhookAction,
+    CustomHeader, HeaderValue, HttpTarget, Method, SigningSecret, Status, Wants, Webhook,
 };
 use serde_json::{Value, json};
 
@@ -29,8 +29,9 @@ pub(crate) fn write(webhook: &Webhook) -> Value {
         "active": webhook.is_active(),
         "dialect": webhook.dialect,
     });
-    let WebhookAction::Http(target) = &webhook.action;
-    write_target(&mut written, target);
+    if let Some(target) = webhook.action.http() {
+        write_target(&mut written, target);
+    }
     write_wants(&mut written, &webhook.wants);
     if let Status::Disabled(disabled) = &webhook.status {
         written["disabled"] = json!({

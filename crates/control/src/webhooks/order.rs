@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use postrider_domain::webhook::{Webhook, WebhookAction};
+use postrider_domain::webhook::{Webhook};
 
 /// One thing to order by, and which way. Several are asked in turn; what they leave equal stays newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,5 @@ impl SortKey {
 }
 
 fn url(webhook: &Webhook) -> &str {
-    let WebhookAction::Http(target) = &webhook.action;
-    &target.url
+    webhook.action.http().map_or("", |target| &target.url)
 }

@@ -96,8 +96,7 @@ pub(crate) fn webhook(dialect: &str) -> Webhook {
 }
 
 pub(crate) fn target(webhook: &mut Webhook) -> &mut HttpTarget {
-    let WebhookAction::Http(target) = &mut webhook.action;
-    target
+    webhook.action.http_mut().expect("samples call a URL")
 }
 
 pub(crate) fn basic(webhook: &mut Webhook, username: &str) {

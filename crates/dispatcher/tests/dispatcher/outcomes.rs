@@ -6,7 +6,7 @@ use postrider_domain::outcome::FailureKind;
 use postrider_domain::retry::RetryPolicy;
 use postrider_domain::secret::Sealed;
 use postrider_domain::webhook::{
-    BasicAuth, CustomHeader, DisabledBy, HeaderValue, Status, Webhook, WebhookAction,
+    BasicAuth, CustomHeader, DisabledBy, HeaderValue, Status, Webhook,
 };
 use postrider_testkit::builders::{deliver, event, outgoing, space, webhook, webhook_id};
 
@@ -167,7 +167,7 @@ async fn an_event_that_its_dialect_cannot_say_when_it_surfaces_is_skipped() {
 #[tokio::test(start_paused = true)]
 async fn no_secret_reaches_the_log() {
     let mut one = webhook("w").topic("*.*").signing(Sealed::new("sealed:whsec_c2lnbmluZy1zZWNyZXQ=")).build();
-    let WebhookAction::Http(target) = &mut one.action;
+    let target = one.action.http_mut().expect("it calls a URL");
     target.basic_auth =
         Some(BasicAuth { username: "user".to_owned(), password: Sealed::new("sealed:p4ssw0rd") });
     let value = HeaderValue::Secret(Sealed::new("sealed:header-secret"));

@@ -55,8 +55,7 @@ pub fn webhook(id: &str) -> WebhookBuilder {
 
 impl WebhookBuilder {
     fn http(&mut self) -> &mut HttpTarget {
-        let WebhookAction::Http(target) = &mut self.0.action;
-        target
+        self.0.action.http_mut().expect("the builder makes webhooks that call a URL")
     }
 
     /// Its space.
