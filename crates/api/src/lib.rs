@@ -15,6 +15,7 @@
 //! | `/tokens…` | `tokens.rs` |
 //! | `/parked…` | `parked.rs` |
 //! | `/keys…` | `keys.rs` |
+//! | `/openapi.json`, `/docs` | `reference.rs` |
 //!
 //! Lists: `skip` and `limit` with `total`, or `cursor` from `pages.next`. Durations are numbers of seconds or texts such
 //! as `"1m 30s"`. Answers carry `X-Contentful-Request-Id`, and errors repeat it as `requestId`.
@@ -39,6 +40,7 @@ mod listing;
 mod openapi;
 mod parked;
 mod query;
+mod reference;
 mod retry_json;
 mod schema;
 mod sources;
@@ -89,4 +91,5 @@ fn documented() -> OpenApiRouter<Arc<Control>> {
         .merge(tokens::routes())
         .merge(parked::routes())
         .merge(keys::routes())
+        .merge(reference::routes())
 }

@@ -8,7 +8,7 @@
 //! | that needs a token | 400, 401, 403, 429, 500, 503; 403 not where any token will do |
 //!
 //! `x-permission` names the permission that an operation needs, or `any` (any token that reaches the space), `instance`
-//! (`admin` with a token of the whole instance) or `none` (no token).
+//! (`admin` with a token of the whole instance), `source` (a source's signature or key) or `none` (no token).
 
 mod doors;
 mod mend;
@@ -75,6 +75,11 @@ fn complete_operation(path: &str, operation: &mut Map<String, Value>) {
     let permission = operation.get(PERMISSION).and_then(Value::as_str).unwrap_or_default().to_owned();
     if permission == "none" {
         operation.insert("security".into(), json!([]));
+        for (_, response) in
+            operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten()
+        {
+            response["headers"] = parts::page_headers();
+        }
         return;
     }
     let body = operation.get_mut("requestBody").map(complete_body).is_some();

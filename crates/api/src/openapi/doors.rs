@@ -81,7 +81,7 @@ fn publish() {}
         (status = 503, description = "Too much is waiting, or a part of the system is away.", body = Refused,
             headers(("Retry-After" = u32, description = "Seconds to wait."))),
     ),
-    security(("token" = []), ("sourceKey" = []), ()),
-    extensions(("x-permission" = json!("none"))),
+    security(("sourceBearer" = []), ("sourceKey" = []), ()),
+    extensions(("x-permission" = json!("source"))),
 )]
 fn receive() {}

@@ -66,6 +66,11 @@ pub(super) fn components() -> Value {
                 "scheme": "bearer",
                 "description": "A token of Postrider: `postrider serve` shows the first one, `POST /tokens` makes more.",
             },
+            "sourceBearer": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "The key of a source.",
+            },
             "sourceKey": {
                 "type": "apiKey",
                 "in": "query",
@@ -95,6 +100,18 @@ pub(super) fn components() -> Value {
         },
         "parameters": parameters(),
         "responses": responses(),
+    })
+}
+
+/// The headers of what needs no token: the document, and the page made of it.
+pub(super) fn page_headers() -> Value {
+    let text = |description: &str| json!({"description": description, "schema": {"type": "string"}});
+    json!({
+        "X-Contentful-Request-Id": {"$ref": "#/components/headers/RequestId"},
+        "Content-Security-Policy": text("What the page may load: its stylesheet."),
+        "X-Content-Type-Options": text("`nosniff`"),
+        "Referrer-Policy": text("`no-referrer`"),
+        "Cache-Control": text("`no-cache`: it may be kept, and is asked for again."),
     })
 }
 
