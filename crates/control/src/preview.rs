@@ -132,7 +132,7 @@ fn decide(webhook: &Webhook, event: &Event) -> Verdict {
     let dialect = postrider_dialects::dialect(&webhook.dialect);
     let verdict = decide_all_but_content(webhook, dialect, &event.head);
     if verdict.matched && needs_content(webhook) {
-        return judge_changes(verdict, webhook, &Changed::new(&event.content));
+        return judge_changes(verdict, webhook, &event.head, &Changed::new(&event.content));
     }
     verdict
 }

@@ -1,14 +1,15 @@
-//! The parts of a decision that `domain` cannot make: whether the dialect has words for the event, and whether one of the
-//! fields changed that the webhook cares about.
+//! The parts of a decision that `domain` cannot make: whether the dialect has words for the event, and what takes a look at
+//! the content: whether one of the fields changed that the webhook cares about, and who made the resource.
 
 use postrider_domain::event::{Content, EventHead};
-use postrider_domain::matching::{Rule, Verdict, decide};
+use postrider_domain::filter::Filter;
+use postrider_domain::matching::{Rule, Verdict, decide, filtered};
 use postrider_domain::webhook::Webhook;
 use serde_json::Value;
 
 use crate::dialect::Dialect;
 
-/// Decides by everything but `changedFields`. An unknown dialect (`None`) says nothing here: it is a fault of the webhook
+/// Decides by everything but the content. An unknown dialect (`None`) says nothing here: it is a fault of the webhook
 /// that its owner sees in the call record.
 pub fn decide_all_but_content(webhook: &Webhook, dialect: Option<&dyn Dialect>, head: &EventHead) -> Verdict {
     let verdict = decide(webhook, head);
@@ -21,13 +22,19 @@ pub fn decide_all_but_content(webhook: &Webhook, dialect: Option<&dyn Dialect>, 
     }
 }
 
-/// What a match becomes by `changedFields` of a webhook that has some.
-pub fn judge_changes(matched: Verdict, webhook: &Webhook, changed: &Changed) -> Verdict {
-    let fields = &webhook.wants.changed_fields;
-    match changed.first(fields) {
-        Some(_) => matched,
-        None => Verdict::no(Rule::ChangedFields, format!("none of {} changed", fields.join(", "))),
+/// What a match becomes by `changedFields`, and by filters on `sys.createdBy.sys.id`: Contentful's data says there who made
+/// the resource.
+pub fn judge_changes(matched: Verdict, webhook: &Webhook, head: &EventHead, changed: &Changed) -> Verdict {
+    let wants = &webhook.wants;
+    let fails = |filter: &Filter| filter.is_of_content(head) && !filter.takes(changed.created_by());
+    if let Some((at, filter)) = wants.filters.iter().enumerate().find(|(_, filter)| fails(filter)) {
+        return filtered(at, filter);
     }
+    let fields = &wants.changed_fields;
+    if !fields.is_empty() && changed.first(fields).is_none() {
+        return Verdict::no(Rule::ChangedFields, format!("none of {} changed", fields.join(", ")));
+    }
+    matched
 }
 
 /// What an event changed: the resource now and before, parsed once for all webhooks that ask.
@@ -46,6 +53,10 @@ impl Changed {
             data: read(content.data.as_str()),
             previous: content.previous.as_ref().map_or(Value::Null, |previous| read(previous.as_str())),
         }
+    }
+
+    fn created_by(&self) -> Option<&str> {
+        self.data.pointer("/sys/createdBy/sys/id")?.as_str()
     }
 
     /// The first of these fields that changed. A field is a JSON pointer (RFC 6901), or the name of a top-level field.

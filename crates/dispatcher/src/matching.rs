@@ -41,7 +41,7 @@ pub(crate) async fn match_event(
                 Some(changed) => changed,
                 none => none.insert(read_changes(event, bodies).await?),
             };
-            verdict = judge_changes(verdict, &known.webhook, changed);
+            verdict = judge_changes(verdict, &known.webhook, head, changed);
         }
         if verdict.matched {
             wanted.push((Arc::clone(known), verdict));

@@ -1,6 +1,7 @@
 //! Filters as Contentful defines them: `equals`, `in`, `regexp`, each possibly negated, over paths of the event's
-//! `sys` object, and beyond those over the two ends of a workflow transition. All filters of a webhook must hold. A path the event does not have makes the filter false, negated
-//! or not (source: Contentful's documentation of webhook filters).
+//! `sys` object, and beyond those over the two ends of a workflow transition. All filters of a webhook must hold. A path the
+//! event does not have makes the filter false (source: Contentful's documentation of webhook filters), negated or not
+//! (chosen; Contentful does not say). Unknown paths are refused.
 
 use regex::{Regex, RegexBuilder};
 use thiserror::Error;
@@ -19,7 +20,7 @@ pub enum FilterPath {
     Environment,
     /// `sys.contentType.sys.id`
     ContentType,
-    /// `sys.createdBy.sys.id`: the actor of a `create`.
+    /// `sys.createdBy.sys.id`: the actor of a `create`, else what the data says.
     CreatedBy,
     /// `sys.updatedBy.sys.id`: the actor of anything but an unpublish or delete.
     UpdatedBy,
@@ -158,8 +159,18 @@ impl PartialEq for Filter {
 }
 
 impl Filter {
-    /// Whether the event passes.
+    /// Whether the event passes, as far as its head tells: who has the content judges what [`Self::is_of_content`].
     pub fn passes(&self, head: &EventHead) -> bool {
-        self.path.of(head).is_some_and(|value| self.condition.holds(value) != self.negated)
+        self.takes(self.path.of(head))
+    }
+
+    /// Whether a value passes; `None` is a path that the event does not have.
+    pub fn takes(&self, value: Option<&str>) -> bool {
+        value.is_some_and(|value| self.condition.holds(value) != self.negated)
+    }
+
+    /// Whether only the content tells: who made the resource is not in the head of a later event.
+    pub fn is_of_content(&self, head: &EventHead) -> bool {
+        self.path == FilterPath::CreatedBy && self.path.of(head).is_none()
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::event::EventHead;
+use crate::filter::{Filter, FilterPath};
 use crate::trigger::Outside;
 use crate::webhook::{Status, Webhook};
 
@@ -88,8 +89,8 @@ impl Verdict {
     }
 }
 
-/// Decides by everything that the head of an event tells. `changed_fields` is judged by who has the content, with
-/// [`needs_content`] saying when that is needed.
+/// Decides by everything that the head of an event tells. `changed_fields` and filters on who made the resource are judged
+/// by who has the content, with [`needs_content`] saying when that is needed.
 pub fn decide(webhook: &Webhook, head: &EventHead) -> Verdict {
     if let Status::Disabled(disabled) = &webhook.status {
         return Verdict::no(Rule::Disabled, format!("disabled since {}: {}", disabled.at, disabled.reason));
@@ -103,7 +104,13 @@ pub fn decide(webhook: &Webhook, head: &EventHead) -> Verdict {
 
 /// Whether the decision also needs the content of the event.
 pub fn needs_content(webhook: &Webhook) -> bool {
-    !webhook.wants.changed_fields.is_empty()
+    let wants = &webhook.wants;
+    !wants.changed_fields.is_empty() || wants.filters.iter().any(|one| one.path == FilterPath::CreatedBy)
+}
+
+/// The verdict of a filter that an event does not pass.
+pub fn filtered(at: usize, filter: &Filter) -> Verdict {
+    Verdict::no(Rule::Filter, format!("filters[{at}] on {} is false", filter.path.as_str()))
 }
 
 fn subscription(webhook: &Webhook, head: &EventHead) -> Verdict {
@@ -133,11 +140,9 @@ fn restriction(webhook: &Webhook, head: &EventHead) -> Option<Verdict> {
     if let Err(outside) = wants.limits.admit(head) {
         return Some(Verdict::no(Rule::Limit, outside_text(outside, head)));
     }
-    if let Some((at, filter)) = wants.filters.iter().enumerate().find(|(_, filter)| !filter.passes(head)) {
-        return Some(Verdict::no(
-            Rule::Filter,
-            format!("filters[{at}] on {} is false", filter.path.as_str()),
-        ));
+    let fails = |filter: &Filter| !filter.is_of_content(head) && !filter.passes(head);
+    if let Some((at, filter)) = wants.filters.iter().enumerate().find(|(_, filter)| fails(filter)) {
+        return Some(filtered(at, filter));
     }
     let state = head.resource.state.as_deref();
     if !wants.states.is_empty() && !state.is_some_and(|state| wants.states.iter().any(|one| one == state)) {

@@ -171,6 +171,49 @@ fn filters_all_hold_and_an_absent_path_is_false_negated_or_not() {
 }
 
 #[test]
+fn who_acted_is_told_by_the_action_and_who_made_it_by_the_content_later() {
+    let passes = |path: &str, topic: &str| {
+        let path = FilterPath::parse(path).expect("known");
+        let filter = |negated| Filter { path, condition: Condition::Equals("u1".into()), negated };
+        [filter(false), filter(true)].map(|filter| filter.passes(&head(topic)))
+    };
+    for (path, topic, there) in [
+        ("sys.createdBy.sys.id", "Entry.create", true),
+        ("sys.createdBy.sys.id", "Entry.publish", false),
+        ("sys.updatedBy.sys.id", "Entry.create", true),
+        ("sys.updatedBy.sys.id", "Entry.auto_save", true),
+        ("sys.updated.sys.id", "Entry.publish", true),
+        ("sys.updatedBy.sys.id", "Entry.delete", false),
+        ("sys.deletedBy.sys.id", "Entry.unpublish", true),
+        ("sys.deletedBy.sys.id", "Entry.delete", true),
+        ("sys.deletedBy.sys.id", "Entry.save", false),
+    ] {
+        assert_eq!(passes(path, topic), [there, false], "{path} {topic}");
+    }
+    let creator =
+        Filter { path: FilterPath::CreatedBy, condition: Condition::Equals("u1".into()), negated: false };
+    let wants = Wants { topics: topics(&["*.*"]), filters: vec![creator.clone()], ..Wants::default() };
+    assert!(verdict(wants.clone(), "Entry.publish").matched, "left to who has the content");
+    assert!(needs_content(&webhook(wants)));
+    assert!(creator.is_of_content(&head("Entry.publish")) && !creator.is_of_content(&head("Entry.create")));
+}
+
+#[test]
+fn matching_takes_linear_time_whatever_the_pattern() {
+    // A backtracking matcher would need 2^40 steps for each of these.
+    for pattern in ["^(a+)+$", "^(a|a)*$", "(.*)*x"] {
+        let filter = Filter {
+            path: FilterPath::Id,
+            condition: Condition::matches(pattern).expect("small"),
+            negated: false,
+        };
+        let mut head = head("Entry.save");
+        head.resource.id = format!("{}!", "a".repeat(1023));
+        assert!(!filter.passes(&head), "{pattern}");
+    }
+}
+
+#[test]
 fn a_regular_expression_that_is_malformed_or_huge_is_refused_with_its_text() {
     let error = Condition::matches("(").expect_err("malformed");
     assert!(error.to_string().contains("\"(\""), "{error}");

@@ -2,9 +2,14 @@
 
 use postrider_dialects::contentful::signature::{Request, sign};
 use postrider_dialects::contentful::{KEPT, STAMPED};
+use postrider_dialects::matching::{Changed, decide_all_but_content, judge_changes};
 use postrider_dialects::{Dialect, Proof, ReadErrors, Received, dialect};
 use postrider_domain::event::{Actor, Event};
+use postrider_domain::filter::{Condition, Filter, FilterPath};
 use postrider_domain::id::EventId;
+use postrider_domain::matching::{Rule, needs_content};
+use postrider_domain::topic::TopicPattern;
+use postrider_domain::webhook::Topic;
 use proptest::prelude::*;
 
 use crate::samples::{body, events, header, noon, published, scope, secrets, webhook, write};
@@ -225,6 +230,30 @@ fn what_comes_in_from_contentful_leaves_as_it_came_but_for_what_is_stamped() {
     assert_through(&call("ContentManagement.Entry.publish"), BODY);
     assert_through(&call("ContentManagement.Entry.unpublish"), TOMBSTONE);
     assert_through(&call("ContentManagement.Task.Create"), "{ \"sys\" : {\"id\":\"1\", \"n\":1.0e5} }");
+}
+
+#[test]
+fn a_filter_on_who_made_it_looks_into_what_contentful_sent() {
+    let head =
+        |topic: &str, body: &str| read(&call(&format!("ContentManagement.{topic}")), body).expect("an event");
+    let event = head("Entry.publish", BODY);
+    let verdict = |id: &str, negated: bool, event: &Event| {
+        let mut webhook = webhook("contentful");
+        let pattern = TopicPattern::parse("*.*").expect("a topic");
+        webhook.wants.topics = vec![Topic { given: "*.*".into(), pattern }];
+        let (path, condition) = (FilterPath::CreatedBy, Condition::Equals(id.into()));
+        webhook.wants.filters = vec![Filter { path, condition, negated }];
+        let verdict = decide_all_but_content(&webhook, Some(contentful()), &event.head);
+        assert!(verdict.matched && needs_content(&webhook));
+        judge_changes(verdict, &webhook, &event.head, &Changed::new(&event.content))
+    };
+    assert!(verdict("u0", false, &event).matched);
+    assert!(!verdict("u0", true, &event).matched);
+    assert!(verdict("u1", true, &event).matched);
+    let no = verdict("u1", false, &event);
+    assert_eq!((no.rule, no.detail.as_str()), (Rule::Filter, "filters[0] on sys.createdBy.sys.id is false"));
+    let gone = head("Entry.unpublish", TOMBSTONE);
+    assert!(!verdict("u0", false, &gone).matched && !verdict("u0", true, &gone).matched, "absent is false");
 }
 
 #[test]
