@@ -19,7 +19,7 @@ const DEFAULT_ENVIRONMENT: &str = "master";
 pub struct Client {
     http: OperatorClient,
     base: String,
-    token: String,
+    token: Option<String>,
     ingest: Option<(OperatorClient, String)>,
     space: String,
     environment: Option<String>,
@@ -37,20 +37,25 @@ pub struct Answer {
 }
 
 /// A connection, and its address without a slash at the end.
-fn http(address: &str, token: &str) -> anyhow::Result<(OperatorClient, String)> {
+fn http(address: &str, token: Option<&str>) -> anyhow::Result<(OperatorClient, String)> {
     let base = address.trim_end_matches('/').to_owned();
-    let http = OperatorClient::new(&base, Some(token)).map_err(|error| failure(&error))?;
+    let http = OperatorClient::new(&base, token).map_err(|error| failure(&error))?;
     Ok((http, base))
 }
 
 impl Client {
-    /// A client of the server at `base`.
+    /// A client of the server at `base`; without a token it is a stranger.
     ///
     /// # Errors
     /// When address or token cannot be used.
-    pub fn new(base: &str, token: &str, space: String, environment: Option<String>) -> anyhow::Result<Self> {
+    pub fn new(
+        base: &str,
+        token: Option<&str>,
+        space: String,
+        environment: Option<String>,
+    ) -> anyhow::Result<Self> {
         let (http, base) = http(base, token)?;
-        Ok(Self { http, base, token: token.to_owned(), ingest: None, space, environment })
+        Ok(Self { http, base, token: token.map(str::to_owned), ingest: None, space, environment })
     }
 
     /// The same, with events going in at another address.
@@ -58,7 +63,7 @@ impl Client {
     /// # Errors
     /// When the address cannot be used.
     pub fn entering_at(mut self, ingest: &str) -> anyhow::Result<Self> {
-        self.ingest = Some(http(ingest, &self.token)?);
+        self.ingest = Some(http(ingest, self.token.as_deref())?);
         Ok(self)
     }
 
@@ -168,7 +173,10 @@ impl Client {
         let after = reply.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
         let next = match after {
             Some((_, seconds)) if seconds.parse::<u32>().is_ok() => Some(format!("try again in {seconds} s")),
-            _ => next.map(str::to_owned),
+            // The answer itself says what to do.
+            _ => next
+                .filter(|_| body.get("error").and_then(|error| error.get("fix")).is_none())
+                .map(str::to_owned),
         };
         let said = problem(&body)
             .unwrap_or_else(|| String::from_utf8_lossy(&reply.body).chars().take(500).collect());

@@ -62,7 +62,7 @@ pub async fn perform(
         .say(&format!("a receiver listens on http://{receiver}; calls to this machine are allowed for it"));
 
     let token = system.new_token().context("a fresh system makes a token")?.to_owned();
-    let client = Client::new(&system.url(), &token, SPACE.to_owned(), Some(ENVIRONMENT.to_owned()))?;
+    let client = Client::new(&system.url(), Some(&token), SPACE.to_owned(), Some(ENVIRONMENT.to_owned()))?;
     let (clock, random) = (system.clock(), system.random());
     let stage = Stage { script: &script, client, receiver, ledger, clock, random, progress };
     let play = async {

@@ -131,9 +131,14 @@ enum Command {
     /// Manage the environments of a space
     #[command(subcommand)]
     Environments(commands::environments::Environments),
+    /// Settle what counts for all webhooks of a space
+    #[command(subcommand)]
+    Settings(commands::space_settings::Settings),
     /// Manage access tokens
     #[command(subcommand)]
     Tokens(commands::tokens::Tokens),
+    /// Print the OpenAPI document of a server's API
+    Openapi(commands::openapi::OpenApi),
     /// Print what a shell needs to complete this command line
     Completions(commands::completions::Completions),
     /// Check or print the configuration
@@ -196,6 +201,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<Code> {
         Command::Spaces(spaces) => commands::spaces::run(spaces, &context).await,
         Command::Environments(environments) => commands::environments::run(environments, &context).await,
         Command::Parked(parked) => commands::parked::run(parked, &context).await,
+        Command::Settings(settings) => commands::space_settings::run(settings, &context).await,
+        Command::Openapi(openapi) => commands::openapi::run(&openapi, &context).await,
         Command::Tokens(tokens) => commands::tokens::run(tokens, &context).await,
         Command::Migrate(migrate) => {
             let _telemetry = context.telemetry(None, None)?;

@@ -100,25 +100,42 @@ impl Account {
     /// # Errors
     /// When nobody says where the server is or who asks.
     pub fn client(&self, context: &Context) -> anyhow::Result<Client> {
-        let data = &context.settings.data;
-        let file = read_cli_file(&data.cli_file())?;
-        let from_file = |name| file.get(name).and_then(toml::Value::as_str).map(str::to_owned);
-        let missing = |what: &str, flag: &str, variable: &str| {
-            let cause = format!(
-                "it is not known {what}: no {flag}, no {variable}, and no {}",
-                data.cli_file().display()
-            );
-            Failure::new(Code::Invalid, cause).next(format!(
-                "give {flag} or set {variable}; beside a running `postrider serve`, run this command in the same folder or \
-                 give its --data-dir"
-            ))
-        };
-        let base = self.address.clone().or_else(|| from_file("server"));
-        let base = base.ok_or_else(|| missing("which server to ask", "--server", "POSTRIDER_SERVER"))?;
-        let token = self.token.clone().or_else(|| from_file("token"));
-        let token = token.ok_or_else(|| missing("who asks", "--token", "POSTRIDER_TOKEN"))?;
-        Client::new(&base, &token, DEFAULT_SPACE.to_owned(), None)
+        let token = self.token.clone();
+        let token = token.map_or_else(|| from_file(context, "token"), |token| Ok(Some(token)))?;
+        // Where the server is comes first: without it the token does not help.
+        let base = self.base(context)?;
+        let token = token.ok_or_else(|| missing(context, "who asks", "--token", "POSTRIDER_TOKEN"))?;
+        Client::new(&base, Some(&token), DEFAULT_SPACE.to_owned(), None)
     }
+
+    /// The same, sending no token.
+    ///
+    /// # Errors
+    /// When nobody says where the server is.
+    pub fn stranger(&self, context: &Context) -> anyhow::Result<Client> {
+        Client::new(&self.base(context)?, None, DEFAULT_SPACE.to_owned(), None)
+    }
+
+    fn base(&self, context: &Context) -> anyhow::Result<String> {
+        let base =
+            self.address.clone().map_or_else(|| from_file(context, "server"), |base| Ok(Some(base)))?;
+        Ok(base.ok_or_else(|| missing(context, "which server to ask", "--server", "POSTRIDER_SERVER"))?)
+    }
+}
+
+/// A value of the `cli.toml` of the data folder.
+fn from_file(context: &Context, name: &str) -> anyhow::Result<Option<String>> {
+    let file = read_cli_file(&context.settings.data.cli_file())?;
+    Ok(file.get(name).and_then(toml::Value::as_str).map(str::to_owned))
+}
+
+fn missing(context: &Context, what: &str, flag: &str, variable: &str) -> Failure {
+    let file = context.settings.data.cli_file();
+    let cause = format!("it is not known {what}: no {flag}, no {variable}, and no {}", file.display());
+    Failure::new(Code::Invalid, cause).next(format!(
+        "give {flag} or set {variable}; beside a running `postrider serve`, run this command in the same folder or give its \
+         --data-dir"
+    ))
 }
 
 impl Server {
@@ -147,7 +164,20 @@ impl Door {
     /// # Errors
     /// When nobody says where the server is or who asks.
     pub fn client(&self, context: &Context) -> anyhow::Result<Client> {
-        let client = Client { environment: Some(self.environment.clone()), ..self.server.client(context)? };
+        self.through(self.server.client(context)?)
+    }
+
+    /// The same, sending no token.
+    ///
+    /// # Errors
+    /// When nobody says where the server is.
+    pub fn stranger(&self, context: &Context) -> anyhow::Result<Client> {
+        let stranger = self.server.account.stranger(context)?;
+        self.through(Client { space: self.server.space.clone(), ..stranger })
+    }
+
+    fn through(&self, client: Client) -> anyhow::Result<Client> {
+        let client = Client { environment: Some(self.environment.clone()), ..client };
         match &self.ingest {
             Some(ingest) => client.entering_at(ingest),
             None => Ok(client),

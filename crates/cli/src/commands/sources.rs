@@ -1,8 +1,10 @@
-//! `postrider sources list|show|create|update|delete`.
+//! `postrider sources list|show|create|update|send|delete`.
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::hidden::Hidden;
+use super::source_send::{self, Send};
 use super::spaces::absent;
 use crate::Context;
 use crate::client::{Answer, Client, Door, Server, encode};
@@ -20,6 +22,8 @@ pub enum Sources {
     Create(Create),
     /// Change a source: what is given is replaced, everything else stays
     Update(Update),
+    /// Send a webhook to a source as its CMS would, to see what becomes of it
+    Send(Send),
     /// Delete a source; what is sent to it is refused from then on
     Delete(One),
 }
@@ -46,7 +50,7 @@ pub struct Create {
     id: Option<String>,
     /// The secret that the CMS signs with or sends as a key [default: one is drawn and shown this once]
     #[arg(long, env = "POSTRIDER_SOURCE_SECRET", hide_env_values = true)]
-    secret: Option<String>,
+    secret: Option<Hidden>,
     #[command(flatten)]
     door: Door,
 }
@@ -77,7 +81,7 @@ pub struct Update {
     dialect: Option<String>,
     /// The secret that the CMS signs with or sends as a key
     #[arg(long, env = "POSTRIDER_SOURCE_SECRET", hide_env_values = true)]
-    secret: Option<String>,
+    secret: Option<Hidden>,
     #[command(flatten)]
     door: Door,
 }
@@ -108,7 +112,7 @@ pub async fn run(sources: Sources, context: &Context) -> anyhow::Result<Code> {
         Sources::Create(create) => {
             let client = create.door.client(context)?;
             let mut body = json!({ "name": create.name, "dialect": create.dialect });
-            if let Some(secret) = create.secret {
+            if let Some(Hidden(secret)) = create.secret {
                 body["secret"] = json!(secret);
             }
             let answer = match create.id {
@@ -123,13 +127,18 @@ pub async fn run(sources: Sources, context: &Context) -> anyhow::Result<Code> {
         Sources::Update(update) => {
             let client = update.door.client(context)?;
             let mut body = client.get(&path(&client, &update.id)).await?.body;
-            let given = [("name", update.name), ("dialect", update.dialect), ("secret", update.secret)];
+            let given = [
+                ("name", update.name),
+                ("dialect", update.dialect),
+                ("secret", update.secret.map(|Hidden(secret)| secret)),
+            ];
             for (name, value) in given.into_iter().filter_map(|(name, value)| Some((name, value?))) {
                 body[name] = json!(value);
             }
             let answer = client.put(&path(&client, &update.id), &body, None).await?;
             saved("updated", &answer, &client, output);
         }
+        Sources::Send(send) => return source_send::run(send, context).await,
         Sources::Delete(one) => {
             let client = one.server.client(context)?;
             client.delete(&path(&client, &one.id)).await?;

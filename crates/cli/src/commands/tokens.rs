@@ -1,4 +1,4 @@
-//! `postrider tokens list|create|revoke`.
+//! `postrider tokens list|create|whoami|revoke`.
 
 use clap::{Args, Subcommand};
 use postrider_domain::token::Role;
@@ -8,7 +8,7 @@ use super::when::When;
 use crate::Context;
 use crate::client::{Account, Server, encode};
 use crate::exit::Code;
-use crate::output::{instant, table, text};
+use crate::output::{fields, instant, table, text};
 
 /// The subcommands of `tokens`.
 #[derive(Debug, Subcommand)]
@@ -17,11 +17,13 @@ pub enum Tokens {
     List(List),
     /// Make a token, shown this once: for the space of --space, or for all of them
     Create(Create),
+    /// Say who the token is and what it may do
+    Whoami(List),
     /// Revoke a token; from now on it opens nothing
     Revoke(One),
 }
 
-/// The flags of `tokens list`.
+/// The flags of `tokens list` and `whoami`.
 #[derive(Debug, Args)]
 pub struct List {
     #[command(flatten)]
@@ -78,6 +80,7 @@ pub async fn run(tokens: Tokens, context: &Context) -> anyhow::Result<Code> {
             let answer = client.post("/tokens", &create.body(client.space())).await?;
             output.answer(&answer, created);
         }
+        Tokens::Whoami(me) => output.answer(&me.account.client(context)?.get("/users/me").await?, whoami),
         Tokens::Revoke(one) => {
             one.account.client(context)?.delete(&format!("/tokens/{}", encode(&one.id))).await?;
             output.print(&json!({ "revoked": one.id }), |_| format!("revoked {}", one.id));
@@ -121,4 +124,17 @@ fn created(token: &Value) -> String {
         None => String::new(),
     };
     format!("created {id} ({name}): {role} of {wide}{ends}\nThe token, shown this once: {secret}")
+}
+
+fn whoami(me: &Value) -> String {
+    let permissions = me["permissions"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let space = text(me, "/space");
+    fields([
+        ("token", text(me, "/sys/id")),
+        ("name", text(me, "/firstName")),
+        ("role", text(me, "/role")),
+        ("space", if space == "*" { "every space".to_owned() } else { space }),
+        ("may", permissions.collect::<Vec<_>>().join(", ")),
+        ("ends", text(me, "/expiresAt")),
+    ])
 }

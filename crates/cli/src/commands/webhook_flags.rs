@@ -71,7 +71,6 @@ impl Definition {
         let Value::Object(fields) = body else {
             return Err(Failure::new(Code::Invalid, "a webhook's definition is a JSON object").into());
         };
-        fields.remove("sys");
         let texts = [("name", &self.name), ("url", &self.url), ("dialect", &self.dialect)];
         for (name, text) in texts {
             set(fields, name, text.as_ref().map(|text| json!(text)));
@@ -154,7 +153,7 @@ fn duration(flag: &str, text: &str) -> anyhow::Result<Duration> {
     })?)
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
     Ok((name.trim().to_owned(), value.to_owned()))
 }

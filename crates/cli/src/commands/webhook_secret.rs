@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
+use super::hidden::Hidden;
 use super::webhook_text::saved;
 use super::webhooks::webhook_path;
 use crate::Context;
@@ -12,7 +13,7 @@ use crate::client::Server;
 use crate::exit::Code;
 
 /// The flags of `webhooks rotate-secret`.
-#[derive(Args)]
+#[derive(Debug, Args)]
 #[command(after_help = "Example:\n  postrider webhooks rotate-secret search --overlap 2h\n\n\
     Requests carry a signature of each secret until the overlap is over: give the receiver the new one within that time.")]
 pub struct Rotate {
@@ -21,7 +22,7 @@ pub struct Rotate {
     id: String,
     /// The new secret [default: one is drawn and shown this once]
     #[arg(long, value_name = "SECRET", env = "POSTRIDER_SIGNING_SECRET", hide_env_values = true)]
-    secret: Option<String>,
+    secret: Option<Hidden>,
     /// How long the old secret signs beside the new one, up to 30days [default: 1day]
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     overlap: Option<Duration>,
@@ -33,7 +34,7 @@ pub struct Rotate {
 pub(super) async fn run(rotate: &Rotate, context: &Context) -> anyhow::Result<Code> {
     let client = rotate.server.client(context)?;
     let mut body = json!({});
-    if let Some(secret) = &rotate.secret {
+    if let Some(Hidden(secret)) = &rotate.secret {
         body["secret"] = json!(secret);
     }
     if let Some(overlap) = rotate.overlap {
@@ -42,11 +43,4 @@ pub(super) async fn run(rotate: &Rotate, context: &Context) -> anyhow::Result<Co
     let path = format!("{}/signing_secret", webhook_path(&client, &rotate.id));
     saved("new signing secret for", &client.post(&path, &body).await?, context.output);
     Ok(Code::Ok)
-}
-
-/// The secret is not shown.
-impl std::fmt::Debug for Rotate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Rotate({:?})", self.id)
-    }
 }

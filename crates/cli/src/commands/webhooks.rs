@@ -9,11 +9,12 @@ use super::webhook_apply::{self, Apply};
 use super::webhook_calls::{self, Calls};
 use super::webhook_file::Kept;
 use super::webhook_flags::Definition;
+use super::webhook_preview::{self, Preview};
 use super::webhook_secret::{self, Rotate};
 use super::webhook_text::{health, listed, saved, shown, tried};
 use crate::Context;
 use crate::client::{Client, Server, encode};
-use crate::exit::Code;
+use crate::exit::{Code, Failure};
 use crate::output::{line, pretty, text};
 
 /// Webhooks in one page of the list.
@@ -38,6 +39,10 @@ pub enum Webhooks {
     Disable(One),
     /// Call a webhook once, now, with a made-up event, and show what it answered (exit code 1 unless 2xx)
     Test(One),
+    /// Send a webhook a small `Webhook.ping` event, whatever it subscribes to; the call is on record (exit code 1 unless 2xx)
+    Ping(One),
+    /// Say whether a webhook would be called for an event, and with what request; nothing is sent
+    Preview(Preview),
     /// Give a webhook a new signing secret; the old one signs beside it for a while
     RotateSecret(Rotate),
     /// Say how many of a webhook's calls succeeded
@@ -129,6 +134,8 @@ pub async fn run(webhooks: Webhooks, context: &Context) -> anyhow::Result<Code> 
             saved("disabled", &client.post(&format!("{path}/disable"), &json!({})).await?, output);
         }
         Webhooks::Test(one) => return try_out(&one, "test", context).await,
+        Webhooks::Ping(one) => return try_out(&one, "ping", context).await,
+        Webhooks::Preview(preview) => return webhook_preview::run(&preview, context).await,
         Webhooks::RotateSecret(rotate) => return webhook_secret::run(&rotate, context).await,
         Webhooks::Health(one) => {
             let client = one.server.client(context)?;
@@ -163,7 +170,13 @@ async fn update(update: &Update, context: &Context) -> anyhow::Result<Code> {
     let path = webhook_path(&client, &update.id);
     let mut body = client.get(&path).await?.body;
     let version = body.pointer("/sys/version").and_then(Value::as_u64);
+    let before = body.clone();
     update.definition.lay_over(&mut body)?;
+    if body == before {
+        let said =
+            format!("nothing was changed: no flag and no file says what webhook {} is to be", update.id);
+        return Err(Failure::new(Code::Invalid, said).next("see postrider webhooks update --help").into());
+    }
     saved("updated", &client.put(&path, &body, version).await?, context.output);
     Ok(Code::Ok)
 }

@@ -140,7 +140,37 @@ fn a_webhook_is_shown_switched_off_and_on_given_a_new_secret_and_its_calls_are_l
     assert!(webhook("calls", &[call]).stdout().contains("answered 200"));
     assert_eq!(count(&webhook("calls", &["--json", "--skip", "1"]).json()), 0);
     assert_eq!(run(dir, &["webhooks", "calls", "nobody"]).code(), 5);
+    refused(&webhook("update", &[]), 6, "nothing was changed");
     assert_eq!((listener.terminate(), server.terminate()), (0, 0));
+}
+
+#[test]
+fn a_ping_goes_out_and_a_preview_shows_the_request_that_would_and_sends_nothing() {
+    let dir = tempdir().expect("a folder");
+    let dir = dir.path();
+    let server = server(dir);
+    let (mut listener, said) = Running::start(dir, &["listen", "--json"]);
+    let url = said["listening"].as_str().expect("an address");
+    let made =
+        ["webhooks", "create", "--json", "--id", "w", "--name", "w", "--url", url, "--topic", "Asset.*"];
+    let mut webhook = run(dir, &made).json();
+    let event = json!({"type": "Entry", "action": "publish", "resource": {"id": "1"}, "data": {"a": 1}});
+    std::fs::write(dir.join("event.json"), event.to_string()).expect("a file");
+    let preview = run(dir, &["webhooks", "preview", "w", "--event", "event.json"]).stdout();
+    assert!(preview.contains("would not be called") && preview.contains(url), "{preview}");
+    webhook["topics"] = json!(["Entry.*"]);
+    std::fs::write(dir.join("webhook.json"), webhook.to_string()).expect("a file");
+    let draft = ["webhooks", "preview", "-f", "webhook.json", "--event", "event.json", "--json"];
+    assert_eq!(run(dir, &draft).json()["decision"]["matched"], true);
+    assert!(run(dir, &["webhooks", "preview", "w"]).stdout().contains("Test event"));
+    refused(&run(dir, &["webhooks", "preview", "w", "--event-id", "nobody"]), 5, "nobody");
+    refused(&run(dir, &["webhooks", "preview"]), 2, "WEBHOOK");
+
+    assert_eq!(run(dir, &["webhooks", "ping", "w"]).code(), 0);
+    let first = listener.line();
+    assert!(first["body"].as_str().expect("a body").contains("ping"), "nothing was sent before: {first}");
+    assert_eq!((listener.terminate(), run(dir, &["webhooks", "ping", "w"]).code()), (0, 1), "nobody answers");
+    assert_eq!(server.terminate(), 0);
 }
 
 #[test]
@@ -156,5 +186,10 @@ fn a_source_is_made_under_an_id_shown_and_changed() {
     let shown = run(dir, &["sources", "show", "blog", "--environment", "dev"]).stdout();
     assert!(shown.contains("/environments/dev/sources/blog") && !shown.contains(&secret), "{shown}");
     assert_eq!(run(dir, &["sources", "show", "other"]).code(), 5);
+    std::fs::write(dir.join("webhook.json"), "{}").expect("a file");
+    let send = ["sources", "send", "blog", "-f", "webhook.json", "--header", "X-CometCMS-Signature=nonsense"];
+    let sent = run(dir, &send);
+    refused(&sent, 4, "X-CometCMS-Signature");
+    assert!(!sent.stderr().contains("--token"), "no token would help: {}", sent.stderr());
     assert_eq!(server.terminate(), 0);
 }

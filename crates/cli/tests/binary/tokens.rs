@@ -17,6 +17,9 @@ fn a_token_is_made_opens_what_its_role_allows_and_opens_nothing_once_revoked() {
     assert!(made["expiresAt"].is_string(), "{made}");
 
     assert_eq!(run(dir, &["webhooks", "list", "--token", token]).code(), 0);
+    let me = run(dir, &["tokens", "whoami", "--token", token, "--json"]).json();
+    assert_eq!((&me["firstName"], &me["role"]), (&"oncall".into(), &"viewer".into()), "{me}");
+    assert!(run(dir, &["tokens", "whoami"]).stdout().contains("every space"));
     let denied = run(dir, &["tokens", "list", "--token", token]);
     assert_eq!(denied.code(), 4, "{}", denied.stdout());
     assert!(denied.stderr().contains("tokens:manage"), "{}", denied.stderr());
