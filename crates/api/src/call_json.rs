@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use postrider_domain::call::{CallRecord, RecordedRequest, RecordedResponse, Timings};
+use postrider_domain::diagnosis::diagnose;
 use postrider_domain::outcome::FailureKind;
 use serde_json::{Map, Value, json};
 
@@ -39,6 +40,9 @@ pub(crate) fn details(call: &CallRecord) -> Value {
     written["nextAt"] = json!(call.next_at.map(|at| at.to_string()));
     written["timings"] = timings(&call.timings);
     written["failure"] = failure(call);
+    written["diagnosis"] = diagnose(call).map_or(Value::Null, |diagnosis| {
+        json!({"cause": diagnosis.cause, "nextStep": diagnosis.next_step})
+    });
     written["truncated"] = json!(call.response.as_ref().is_some_and(|response| response.truncated));
     written
 }

@@ -8,13 +8,14 @@
 //! - [`source`]: where a CMS's own webhooks come in.
 //! - [`topic`], [`trigger`], [`filter`], [`matching`]: which events a [`webhook`] wants, and why.
 //! - [`delivery`], [`outcome`], [`retry`], [`coalesce`]: what becomes of one event for one webhook.
-//! - [`call`], [`record`]: what the log keeps of it.
+//! - [`call`], [`record`]: what the log keeps of it; [`diagnosis`]: what a failed call means.
 //! - [`space`]: what holds for all webhooks of a space.
 //! - [`token`]: who may do what.
 
 pub mod call;
 pub mod coalesce;
 pub mod delivery;
+pub mod diagnosis;
 pub mod event;
 pub mod filter;
 pub mod id;

@@ -95,6 +95,8 @@ pub(crate) struct CallDetails {
     timings: Timings,
     #[schema(required)]
     failure: Option<Failure>,
+    #[schema(required)]
+    diagnosis: Option<Diagnosis>,
     /// Whether the answer's body was longer than what is kept of it.
     truncated: bool,
 }
@@ -169,6 +171,18 @@ pub(crate) struct Failure {
     #[schema(inline)]
     kind: FailureKind,
     message: String,
+}
+
+/// What a failed call means; null when it succeeded.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Diagnosis {
+    /// What happened, in one line.
+    #[schema(example = "404: there is nothing at this path")]
+    cause: String,
+    /// What to do about it, in one line.
+    #[schema(example = "check the path of the URL; the host answered")]
+    next_step: String,
 }
 
 /// The kinds of failure.
