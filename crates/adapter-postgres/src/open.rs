@@ -53,13 +53,15 @@ impl Database {
     }
 }
 
-/// The options of every connection: what hangs is ended by the server.
+/// The options of every connection: what hangs is ended by the server. Every statement here is short; compiling one or
+/// starting helpers for it takes longer than the statement.
 pub(crate) fn limited(settings: &Settings) -> PgConnectOptions {
     let ms = settings.statement_timeout.as_millis().to_string();
     settings
         .options
         .clone()
         .options([("statement_timeout", ms.as_str()), ("idle_in_transaction_session_timeout", ms.as_str())])
+        .options([("jit", "off"), ("max_parallel_workers_per_gather", "0")])
         .disable_statement_logging()
 }
 

@@ -2,7 +2,7 @@
 //!
 //! - `write.rs` stores batches, idempotently and in any order of arrival. A call or a settlement that comes before the
 //!   record of its event's matching makes the delivery, and the event with its head alone; the matching completes both.
-//! - `read.rs`, `pages.rs` and `generation.rs` are the read side, `rows.rs` turns rows into words.
+//! - `read.rs`, `pages.rs`, `walks.rs` and `generation.rs` are the read side, `rows.rs` turns rows into words.
 //! - `progress.rs` answers suspects, `retention.rs` forgets.
 
 mod generation;
@@ -11,4 +11,5 @@ mod progress;
 mod read;
 mod retention;
 mod rows;
+mod walks;
 mod write;

@@ -132,10 +132,17 @@ pub struct Page<T> {
     pub next: Option<Cursor>,
     /// How many there are in all, exact up to [`EXACT_TOTAL`].
     pub total: usize,
+    /// There may be more than `total`: it counts what is among the newest [`LOOKED_AT`] rows. A page may then have fewer
+    /// rows than asked for, or none, and still a next one.
+    pub at_least: bool,
 }
 
 /// Totals are counted up to here, then capped and marked (DESIGN §5).
 pub const EXACT_TOTAL: usize = 10_000;
+
+/// A list that must leave out rows on its way looks at this many for one page: some milliseconds, however rare what is
+/// asked for.
+pub const LOOKED_AT: usize = 10_000;
 
 /// How many deliveries stand in each state, over everything the log holds of a space (of all spaces for `None`);
 /// generation 0 only, so that it can be compared with events × matched webhooks.

@@ -14,6 +14,7 @@ mod about;
 mod book;
 mod figures;
 mod http;
+mod lists;
 mod load;
 mod reading;
 mod receiver;
@@ -50,7 +51,9 @@ const CEILING_EVENTS: usize = 30_000;
 /// # Errors
 /// When something does not build or start.
 pub(crate) fn run(root: &Path, names: &[&str]) -> Result<bool> {
-    chosen(names)?;
+    if names != [lists::NAME] {
+        chosen(names)?;
+    }
     for package in ["postrider-cli", "postrider-xtask"] {
         let built = ["build", "--release", "--quiet", "--package", package];
         let built = Command::new("cargo").args(built).current_dir(root).status()?;
@@ -75,13 +78,16 @@ pub(crate) fn run(root: &Path, names: &[&str]) -> Result<bool> {
 /// When a run fails.
 pub(crate) fn measure(root: &Path, names: &[&str]) -> Result<bool> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    if names == [lists::NAME] {
+        return runtime.block_on(lists::measure(root));
+    }
     let results = runtime.block_on(measure_all(root, names))?;
     println!("\n{}", results.tables());
     if names.is_empty() {
         results.publish(root)?;
         println!("written to docs/benchmarks.md and docs/benchmarks/runs.json");
     } else {
-        results.keep(&root.join("target/bench/runs.json"))?;
+        report::keep(&root.join("target/bench/runs.json"), &results.json())?;
         println!("every run is in target/bench/runs.json");
     }
     Ok(true)
@@ -117,7 +123,11 @@ fn chosen(names: &[&str]) -> Result<(Vec<&'static Scenario>, bool)> {
     let known = |name: &&str| *name == STARTS || ALL.iter().any(|scenario| scenario.name == *name);
     if let Some(unknown) = names.iter().find(|name| !known(name)) {
         let all: Vec<&str> = ALL.iter().map(|scenario| scenario.name).chain([STARTS]).collect();
-        bail!("there is no scenario {unknown}; there are {}", all.join(", "));
+        bail!(
+            "there is no scenario {unknown}; there are {}, and `{}` by itself",
+            all.join(", "),
+            lists::NAME
+        );
     }
     let wanted = |name| names.is_empty() || names.contains(&name);
     Ok((ALL.iter().filter(|scenario| wanted(scenario.name)).collect(), wanted(STARTS)))

@@ -1,18 +1,17 @@
-//! Lists of calls and deliveries, newest first, page by page.
+//! Lists of calls and deliveries, newest first, page by page, along the ways of `walks.rs`.
 //!
-//! A statement names only what is asked for, so that each list walks the index of the narrowest thing. The keys of a page
-//! are read first, with the sizes of its rows, and then the rows that fit: a page of large calls stays bounded.
+//! The keys of a page are read first, with the sizes of its rows, and then the rows that fit: a page of large calls stays
+//! bounded.
 
 use postrider_domain::call::CallRecord;
-use postrider_domain::delivery::DeliveryState;
-use postrider_domain::id::{EnvironmentId, EventId, SpaceId, WebhookId};
-use postrider_domain::timestamp::Timestamp;
+use postrider_domain::id::SpaceId;
 use postrider_ports::error::PortResult;
 use postrider_ports::log::{Cursor, DeliveryRow, EXACT_TOTAL, LogQuery, Page};
+use sqlx::QueryBuilder;
 use sqlx::postgres::PgRow;
-use sqlx::{Postgres, QueryBuilder};
 
 use super::rows;
+use super::walks::{Table, Walk};
 use crate::database::Database;
 use crate::fault::fail;
 use crate::row;
@@ -25,10 +24,8 @@ const WHAT: &str = "list the log";
 
 /// What is listed, and how its rows are read.
 struct List<T> {
-    table: &'static str,
-    /// By which instant.
-    at: &'static str,
-    /// The size of a row that is worth counting.
+    table: Table,
+    /// The size of the row `k`, where it is worth counting.
     size: &'static str,
     /// The rows of the keys ($1 days, $2 ids), in any order.
     rows: &'static str,
@@ -36,16 +33,14 @@ struct List<T> {
 }
 
 const CALLS: List<CallRecord> = List {
-    table: "calls",
-    at: "started_at",
-    size: "octet_length(record)::bigint",
+    table: Table { name: "calls", at: "started_at", is_by_day: true },
+    size: "(SELECT octet_length(c.record)::bigint FROM calls c WHERE c.day = k.day AND c.id = k.id)",
     rows: "SELECT c.record, k.place FROM unnest($1::int[], $2::bytea[]) WITH ORDINALITY AS k(day, id, place) \
            JOIN calls c ON c.day = k.day AND c.id = k.id ORDER BY k.place",
     read: rows::call,
 };
 const DELIVERIES: List<DeliveryRow> = List {
-    table: "deliveries",
-    at: "updated_at",
+    table: Table { name: "deliveries", at: "updated_at", is_by_day: false },
     size: "0::bigint",
     rows: "SELECT d.*, e.head, k.place FROM unnest($1::int[], $2::bytea[]) WITH ORDINALITY AS k(day, id, place) \
            JOIN deliveries d ON d.day = k.day AND d.id = k.id \
@@ -77,10 +72,16 @@ async fn page<T>(
     space: &SpaceId,
     query: &LogQuery,
 ) -> PortResult<Page<T>> {
-    let total = total(database, list, space, query).await?;
+    let cursor = query.cursor.as_ref();
+    let (walk, end) = Walk::best(database, list.table, (space, query), &Walk::all(query), cursor).await?;
+    let from_the_top = match cursor {
+        Some(_) => Walk::best(database, list.table, (space, query), &[walk], None).await?.1,
+        None => end.clone(),
+    };
+    let total = total(database, list, (space, query), (walk, from_the_top.as_ref())).await?;
     let limit = query.limit.min(PAGE_LIMIT);
-    let keys = keys(database, list, (space, query), limit).await?;
-    let mut page = Page { items: Vec::new(), next: None, total };
+    let keys = keys(database, list, (space, query), (walk, end.as_ref()), limit).await?;
+    let mut page = Page { items: Vec::new(), next: end, total, at_least: from_the_top.is_some() };
     let (mut days, mut ids): (Vec<i32>, Vec<Vec<u8>>) = (Vec::new(), Vec::new());
     let (mut last, mut bytes) = (None, 0);
     for (index, key) in keys.iter().enumerate() {
@@ -88,7 +89,9 @@ async fn page<T>(
             page.next = last;
             break;
         }
-        bytes += row::number::<usize>(key, "size")?;
+        // Retention may have removed it since.
+        bytes +=
+            row::get::<Option<i64>>(key, "size")?.and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
         days.push(row::get(key, "day")?);
         ids.push(row::get(key, "id")?);
         last = Some(Cursor { at: row::at(key, "at")?, id: rows::uuid(row::get(key, "id")?)? });
@@ -96,69 +99,42 @@ async fn page<T>(
     if days.is_empty() {
         return Ok(page);
     }
-    // Retention may have removed some since.
     let found =
         sqlx::query(list.rows).bind(days).bind(ids).fetch_all(database.pool()).await.map_err(fail(WHAT))?;
     page.items = found.iter().map(list.read).collect::<PortResult<_>>()?;
     Ok(page)
 }
 
-/// The keys of a page; one more than asked for tells whether another page follows.
+/// The keys of a page; one more than asked for tells whether another page follows. What is skipped is not read.
 async fn keys<T>(
     database: &Database,
     list: &List<T>,
     (space, query): (&SpaceId, &LogQuery),
+    (walk, end): (Walk, Option<&Cursor>),
     limit: usize,
 ) -> PortResult<Vec<PgRow>> {
-    let List { at, size, .. } = list;
-    let mut statement = QueryBuilder::new(format!("SELECT day, id, {at} AS at, {size} AS size"));
-    narrow(&mut statement, list, space, query);
-    if let Some(cursor) = &query.cursor {
-        statement.push(format!(" AND ({at}, id) < (")).push_bind(cursor.at.unix_ms());
-        statement.push(", ").push_bind(cursor.id.as_bytes().to_vec()).push(")");
-    }
-    statement.push(format!(" ORDER BY {at} DESC, id DESC LIMIT "));
-    statement.push_bind(i64::try_from(limit + 1).unwrap_or(i64::MAX));
-    statement.push(" OFFSET ").push_bind(i64::try_from(query.skip).unwrap_or(i64::MAX));
+    let at = list.table.at;
+    let mut statement =
+        QueryBuilder::new(format!("SELECT k.*, {} AS size FROM (SELECT day, id, {at} AS at", list.size));
+    walk.narrow(&mut statement, list.table, (space, query), (query.cursor.as_ref(), end));
+    let (limit, skip) = (limit + 1, query.skip);
+    statement.push(format!(
+        " ORDER BY {at} DESC, id DESC LIMIT {limit} OFFSET {skip}) k ORDER BY k.at DESC, k.id DESC"
+    ));
     statement.build().fetch_all(database.pool()).await.map_err(fail(WHAT))
 }
 
+/// How many there are, from the newest on: in order, so that the planner takes the index of the way.
 async fn total<T>(
     database: &Database,
     list: &List<T>,
-    space: &SpaceId,
-    query: &LogQuery,
+    (space, query): (&SpaceId, &LogQuery),
+    (walk, end): (Walk, Option<&Cursor>),
 ) -> PortResult<usize> {
+    let at = list.table.at;
     let mut statement = QueryBuilder::new("SELECT COUNT(*) AS total FROM (SELECT 1");
-    narrow(&mut statement, list, space, query);
-    statement.push(format!(" LIMIT {EXACT_TOTAL}) counted"));
+    walk.narrow(&mut statement, list.table, (space, query), (None, end));
+    statement.push(format!(" ORDER BY {at} DESC, id DESC LIMIT {EXACT_TOTAL}) counted"));
     let row = statement.build().fetch_one(database.pool()).await.map_err(fail(WHAT))?;
     row::number(&row, "total")
-}
-
-/// The rows that a query asks for, without its page.
-fn narrow<T>(statement: &mut QueryBuilder<Postgres>, list: &List<T>, space: &SpaceId, query: &LogQuery) {
-    statement.push(format!(" FROM {} WHERE space = ", list.table)).push_bind(space.as_str().to_owned());
-    let equal = [
-        ("webhook", query.webhook.as_ref().map(WebhookId::as_str)),
-        ("environment", query.environment.as_ref().map(EnvironmentId::as_str)),
-        ("event", query.event.as_ref().map(EventId::as_str)),
-        ("type", query.event_type.as_deref()),
-        ("action", query.action.as_deref()),
-    ];
-    for (column, value) in equal {
-        if let Some(value) = value {
-            statement.push(format!(" AND {column} = ")).push_bind(value.to_owned());
-        }
-    }
-    if let Some(state) = query.state {
-        // A word of ours, not a parameter: only so the planner sees that the index of the pending ones serves.
-        statement.push(format!(" AND state = '{}'", DeliveryState::as_str(state)));
-    }
-    if let Some(from) = query.from.map(Timestamp::unix_ms) {
-        statement.push(format!(" AND {} >= ", list.at)).push_bind(from);
-    }
-    if let Some(to) = query.to.map(Timestamp::unix_ms) {
-        statement.push(format!(" AND {} < ", list.at)).push_bind(to);
-    }
 }

@@ -91,11 +91,12 @@ impl LogRead for Database {
         let fail = fail("count deliveries");
         let counts = match space {
             Some(space) => sqlx::query(
-                "SELECT state, COUNT(*) AS count FROM deliveries WHERE space = $1 AND generation = 0 GROUP BY state",
+                "SELECT state, SUM(count)::bigint AS count FROM delivery_counts WHERE space = $1 GROUP BY state \
+                 HAVING SUM(count) <> 0",
             )
             .bind(space.as_str()),
             None => sqlx::query(
-                "SELECT state, COUNT(*) AS count FROM deliveries WHERE generation = 0 GROUP BY state",
+                "SELECT state, SUM(count)::bigint AS count FROM delivery_counts GROUP BY state HAVING SUM(count) <> 0",
             ),
         };
         let counts = counts.fetch_all(self.pool()).await.map_err(fail)?;

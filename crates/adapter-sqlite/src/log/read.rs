@@ -93,12 +93,12 @@ impl LogRead for Database {
         let fail = |error| port_error("count deliveries", error);
         let mut reader = self.reader("count deliveries").await?;
         let counts = match space {
-            Some(space) => sqlx::query(
-                "SELECT state, COUNT(*) AS count FROM deliveries WHERE space = ?1 AND generation = 0 GROUP BY state",
-            )
-            .bind(space.as_str()),
+            Some(space) => {
+                sqlx::query("SELECT state, count FROM delivery_counts WHERE space = ?1 AND count > 0")
+                    .bind(space.as_str())
+            }
             None => sqlx::query(
-                "SELECT state, COUNT(*) AS count FROM deliveries WHERE generation = 0 GROUP BY state",
+                "SELECT state, SUM(count) AS count FROM delivery_counts WHERE count > 0 GROUP BY state",
             ),
         };
         let counts = counts.fetch_all(&mut *reader).await.map_err(fail)?;

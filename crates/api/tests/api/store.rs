@@ -94,7 +94,7 @@ fn page<T>(mut rows: Vec<(Cursor, T)>, query: &LogQuery) -> Page<T> {
     let more = rows.len() > query.limit;
     rows.truncate(query.limit);
     let next = rows.last().map(|(cursor, _)| cursor.clone()).filter(|_| more);
-    Page { items: rows.into_iter().map(|(_, row)| row).collect(), next, total }
+    Page { items: rows.into_iter().map(|(_, row)| row).collect(), next, total, at_least: false }
 }
 
 #[async_trait]

@@ -60,7 +60,7 @@ pub(super) fn page<'r, T: Listed + 'r>(
         let (at, id) = row.place();
         Cursor { at, id }
     });
-    Page { items, next, total }
+    Page { items, next, total, at_least: false }
 }
 
 fn takes(row: &impl Listed, space: &SpaceId, query: &LogQuery) -> bool {

@@ -165,21 +165,31 @@ impl Results {
     /// # Errors
     /// When the page is not there or has lost its marks, or cannot be written.
     pub(crate) fn publish(&self, root: &Path) -> Result<()> {
-        let page = root.join("docs/benchmarks.md");
-        let text = std::fs::read_to_string(&page).with_context(|| format!("{} is gone", page.display()))?;
-        let (before, rest) = text.split_once(BEGIN).context("the page has lost its first mark")?;
-        let (_, after) = rest.split_once(END).context("the page has lost its second mark")?;
-        std::fs::write(&page, format!("{before}{BEGIN}\n{}\n{END}{after}", self.tables()))?;
-        self.keep(&root.join("docs/benchmarks/runs.json"))
+        replace(root, (BEGIN, END), &self.tables())?;
+        keep(&root.join("docs/benchmarks/runs.json"), &self.json())
     }
+}
 
-    /// Writes every run as it was.
-    pub(crate) fn keep(&self, file: &Path) -> Result<()> {
-        let folder = file.parent().context("a file in a folder")?;
-        std::fs::create_dir_all(folder)?;
-        let text = format!("{:#}\n", self.json());
-        std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
-    }
+/// Puts tables between two marks of the page.
+///
+/// # Errors
+/// When the page is not there or has lost its marks, or cannot be written.
+pub(crate) fn replace(root: &Path, (begin, end): (&str, &str), tables: &str) -> Result<()> {
+    let page = root.join("docs/benchmarks.md");
+    let text = std::fs::read_to_string(&page).with_context(|| format!("{} is gone", page.display()))?;
+    let (before, rest) = text.split_once(begin).context("the page has lost its first mark")?;
+    let (_, after) = rest.split_once(end).context("the page has lost its second mark")?;
+    Ok(std::fs::write(&page, format!("{before}{begin}\n{tables}\n{end}{after}"))?)
+}
+
+/// Writes figures into a file, and the folder it is in.
+///
+/// # Errors
+/// When they cannot be written.
+pub(crate) fn keep(file: &Path, figures: &Value) -> Result<()> {
+    let folder = file.parent().context("a file in a folder")?;
+    std::fs::create_dir_all(folder)?;
+    std::fs::write(file, format!("{figures:#}\n")).with_context(|| format!("cannot write {}", file.display()))
 }
 
 #[cfg(test)]

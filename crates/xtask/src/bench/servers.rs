@@ -15,6 +15,8 @@ const AMQP: &str = "POSTRIDER_TEST_AMQP";
 const MANAGEMENT: &str = "POSTRIDER_TEST_AMQP_MANAGEMENT";
 const REDIS: &str = "POSTRIDER_TEST_REDIS";
 const POSTGRES: &str = "POSTRIDER_TEST_POSTGRES";
+/// The setting of Postrider that names its Postgres.
+pub(crate) const POSTGRES_URL: &str = "POSTRIDER__POSTGRES__URL";
 /// `guest:guest`, RabbitMQ's user for loopback connections.
 const GUEST: &str = "Basic Z3Vlc3Q6Z3Vlc3Q=";
 
@@ -75,7 +77,7 @@ impl Servers {
         let settings = vec![
             ("POSTRIDER__AMQP__URL", format!("{}/{name}", self.amqp)),
             ("POSTRIDER__REDIS__URL", format!("{}/0", self.redis)),
-            ("POSTRIDER__POSTGRES__URL", format!("{}/{name}", self.postgres)),
+            (POSTGRES_URL, format!("{}/{name}", self.postgres)),
         ];
         Ok(Place { name, settings })
     }

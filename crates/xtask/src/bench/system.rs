@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::http::Server;
 use super::load::Door;
-use super::servers::{Place, Servers, address, said};
+use super::servers::{POSTGRES_URL, Place, Servers, address, said};
 
 /// One of each: on two cores that the servers, the generator and the receiver share, a second one only adds switches.
 const PROCESSES: [&str; 5] = ["ingest", "dispatcher", "log-writer", "jobs", "api"];
@@ -71,7 +71,11 @@ impl System {
 
     /// Starts `serve` on an empty folder.
     pub(crate) async fn embedded(binary: &Path) -> Result<Self> {
-        let folder = TempDir::with_prefix("postrider-bench-")?;
+        Self::embedded_in(binary, TempDir::with_prefix("postrider-bench-")?).await
+    }
+
+    /// Starts `serve` on what is in the folder `data` of this one.
+    pub(crate) async fn embedded_in(binary: &Path, folder: TempDir) -> Result<Self> {
         let mut command = Command::new(binary);
         command.args(["serve", "--json", "--bind", "127.0.0.1:0", "--data-dir", "data"]);
         command.current_dir(folder.path());
@@ -107,6 +111,12 @@ impl System {
                 .await?;
         }
         Ok(())
+    }
+
+    /// The URL of its part of Postgres, if it has one.
+    pub(crate) fn postgres(&self) -> Option<String> {
+        let settings = &self.place.as_ref()?.settings;
+        settings.iter().find(|(name, _)| *name == POSTGRES_URL).map(|(_, url)| url.clone())
     }
 
     /// Where the events of a space are published.

@@ -1,0 +1,258 @@
+//! Along which index a list goes: the rows that share a value, newest first.
+//!
+//! Where the index answers everything that is asked for, the list is exact. Where rows must be left out on the way, a page
+//! and a total look at no more than [`LOOKED_AT`] rows, so that the rarest combination is answered as fast as any other:
+//! the page may then be short, or empty, and the next one goes on where it stopped. Of several indexes the one is taken
+//! whose first rows reach furthest back.
+
+use postrider_domain::delivery::DeliveryState;
+use postrider_domain::id::{EnvironmentId, EventId, SpaceId, WebhookId};
+use postrider_domain::timestamp::Timestamp;
+use postrider_ports::error::PortResult;
+use postrider_ports::log::{Cursor, LOOKED_AT, LogQuery};
+use sqlx::{Postgres, QueryBuilder};
+
+use super::rows;
+use crate::database::Database;
+use crate::fault::fail;
+use crate::row;
+
+/// The table of a list, and by which instant it is in order.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    pub(super) at: &'static str,
+    /// Whether the day of a row is the day of that instant, give or take one.
+    pub(super) is_by_day: bool,
+}
+
+/// The values that a query narrows a list by. The conditions are those of the indexes in `0003_log_lists.sql`, word for
+/// word: the planner compares them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Column {
+    Webhook,
+    Environment,
+    Type,
+    Action,
+    State,
+}
+
+/// One way through a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Walk {
+    /// Whose rows; `None` for all of the space.
+    column: Option<Column>,
+    /// Whether every row on the way is one that was asked for.
+    pub(super) is_exact: bool,
+}
+
+impl Column {
+    const ALL: [Self; 5] = [Self::State, Self::Action, Self::Type, Self::Environment, Self::Webhook];
+
+    fn value(self, query: &LogQuery) -> Option<&str> {
+        match self {
+            Self::Webhook => query.webhook.as_ref().map(WebhookId::as_str),
+            Self::Environment => query.environment.as_ref().map(EnvironmentId::as_str),
+            Self::Type => query.event_type.as_deref(),
+            Self::Action => query.action.as_deref(),
+            Self::State => query.state.map(DeliveryState::as_str),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Environment => "environment",
+            Self::Type => "type",
+            Self::Action => "action",
+            Self::State => "state",
+        }
+    }
+
+    /// Whether its index has the rows of this value.
+    fn has(self, value: &str) -> bool {
+        match self {
+            Self::Webhook => true,
+            Self::Environment => value != "master",
+            Self::Type => value != "Entry",
+            Self::Action => !matches!(value, "publish" | "save" | "auto_save"),
+            Self::State => value != "delivered",
+        }
+    }
+
+    fn condition(self) -> &'static str {
+        match self {
+            Self::Webhook => "",
+            Self::Environment => " AND environment <> 'master'",
+            Self::Type => " AND type <> 'Entry'",
+            Self::Action => " AND action NOT IN ('publish', 'save', 'auto_save')",
+            Self::State => " AND state <> 'delivered'",
+        }
+    }
+}
+
+impl Walk {
+    /// The ways that serve a query, at least one.
+    pub(super) fn all(query: &LogQuery) -> Vec<Self> {
+        let asked = Column::ALL.into_iter().filter_map(|column| Some((column, column.value(query)?)));
+        let asked: Vec<(Column, &str)> = asked.collect();
+        // An event has few calls and deliveries; they are all looked at.
+        if query.event.is_some() || asked.is_empty() {
+            return vec![Self { column: None, is_exact: true }];
+        }
+        let is_exact = asked.len() == 1;
+        let walks = asked.iter().filter(|(column, value)| column.has(value));
+        let walks: Vec<_> = walks.map(|(column, _)| Self { column: Some(*column), is_exact }).collect();
+        if walks.is_empty() { vec![Self { column: None, is_exact: false }] } else { walks }
+    }
+
+    /// The way of these that is best from a place on (the newest row for `None`), and where it must end.
+    pub(super) async fn best(
+        database: &Database,
+        table: Table,
+        (space, query): (&SpaceId, &LogQuery),
+        walks: &[Self],
+        cursor: Option<&Cursor>,
+    ) -> PortResult<(Self, Option<Cursor>)> {
+        let mut best: Option<(Self, Option<Cursor>)> = None;
+        for walk in walks {
+            let end =
+                if walk.is_exact { None } else { walk.end(database, table, (space, query), cursor).await? };
+            let is_better = best.as_ref().is_none_or(|(_, reached)| match (reached, &end) {
+                (Some(reached), Some(end)) => (end.at, end.id) < (reached.at, reached.id),
+                (reached, _) => reached.is_some(),
+            });
+            let is_complete = end.is_none();
+            if is_better {
+                best = Some((*walk, end));
+            }
+            if is_complete {
+                break;
+            }
+        }
+        Ok(best.unwrap_or((Self { column: None, is_exact: true }, None)))
+    }
+
+    /// The last of [`LOOKED_AT`] rows from a place on; `None` if there are fewer.
+    async fn end(
+        self,
+        database: &Database,
+        table: Table,
+        (space, query): (&SpaceId, &LogQuery),
+        cursor: Option<&Cursor>,
+    ) -> PortResult<Option<Cursor>> {
+        let at = table.at;
+        let mut statement =
+            QueryBuilder::new(format!("SELECT {at} AS at, id FROM {} WHERE space = ", table.name));
+        statement.push_bind(space.as_str().to_owned());
+        if let Some(column) = self.column {
+            equal(&mut statement, column, query);
+        }
+        self.condition(&mut statement);
+        within(&mut statement, table, query, cursor);
+        statement.push(format!(" ORDER BY {at} DESC, id DESC LIMIT 1 OFFSET {}", LOOKED_AT - 1));
+        let fail = fail("list the log");
+        let last = statement.build().fetch_optional(database.pool()).await.map_err(fail)?;
+        last.map(|last| Ok(Cursor { at: row::at(&last, "at")?, id: rows::uuid(row::get(&last, "id")?)? }))
+            .transpose()
+    }
+
+    /// What the index of this way wants to read to be taken.
+    fn condition(self, statement: &mut QueryBuilder<Postgres>) {
+        statement.push(self.column.map_or("", Column::condition));
+    }
+
+    /// `FROM … WHERE …` of the rows that a query asks for from a place on, as far as the way goes.
+    pub(super) fn narrow(
+        self,
+        statement: &mut QueryBuilder<Postgres>,
+        table: Table,
+        (space, query): (&SpaceId, &LogQuery),
+        (cursor, end): (Option<&Cursor>, Option<&Cursor>),
+    ) {
+        statement.push(format!(" FROM {} WHERE space = ", table.name)).push_bind(space.as_str().to_owned());
+        if let Some(event) = query.event.as_ref().map(EventId::as_str) {
+            statement.push(" AND event = ").push_bind(event.to_owned());
+        }
+        for column in Column::ALL {
+            equal(statement, column, query);
+        }
+        self.condition(statement);
+        within(statement, table, query, cursor);
+        if let Some(end) = end {
+            after(statement, table, end.at);
+            statement.push(format!(" AND ({}, id) >= (", table.at)).push_bind(end.at.unix_ms());
+            statement.push(", ").push_bind(end.id.as_bytes().to_vec()).push(")");
+        }
+    }
+}
+
+fn equal(statement: &mut QueryBuilder<Postgres>, column: Column, query: &LogQuery) {
+    if let Some(value) = column.value(query) {
+        statement.push(format!(" AND {} = ", column.name())).push_bind(value.to_owned());
+    }
+}
+
+/// The window of a query, and what comes before a place.
+fn within(statement: &mut QueryBuilder<Postgres>, table: Table, query: &LogQuery, cursor: Option<&Cursor>) {
+    if let Some(from) = query.from {
+        statement.push(format!(" AND {} >= ", table.at)).push_bind(from.unix_ms());
+        after(statement, table, from);
+    }
+    if let Some(to) = query.to {
+        statement.push(format!(" AND {} < ", table.at)).push_bind(to.unix_ms());
+        before(statement, to);
+    }
+    if let Some(cursor) = cursor {
+        statement.push(format!(" AND ({}, id) < (", table.at)).push_bind(cursor.at.unix_ms());
+        statement.push(", ").push_bind(cursor.id.as_bytes().to_vec()).push(")");
+        before(statement, cursor.at);
+    }
+}
+
+/// Leaves out the partitions of later days: nothing is called or changed before its day, but for the clocks.
+fn before(statement: &mut QueryBuilder<Postgres>, at: Timestamp) {
+    statement.push(" AND day <= ").push_bind(at.day().0.saturating_add(1));
+}
+
+/// Leaves out the partitions of earlier days. A delivery changes long after its day.
+fn after(statement: &mut QueryBuilder<Postgres>, table: Table, at: Timestamp) {
+    if table.is_by_day {
+        statement.push(" AND day >= ").push_bind(at.day().0.saturating_sub(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(change: impl Fn(&mut LogQuery)) -> LogQuery {
+        let mut query = LogQuery::default();
+        change(&mut query);
+        query
+    }
+
+    #[test]
+    fn one_rare_value_is_exact_and_a_common_one_is_looked_for_everywhere() {
+        let exact = |query: &LogQuery| {
+            Walk::all(query).iter().map(|walk| (walk.column, walk.is_exact)).collect::<Vec<_>>()
+        };
+        assert_eq!(exact(&LogQuery::default()), [(None, true)]);
+        let rare = query(|query| query.event_type = Some("Release".to_owned()));
+        assert_eq!(exact(&rare), [(Some(Column::Type), true)]);
+        let common = query(|query| query.state = Some(DeliveryState::Delivered));
+        assert_eq!(exact(&common), [(None, false)]);
+    }
+
+    #[test]
+    fn of_several_values_each_rare_one_is_a_way() {
+        let both = query(|query| {
+            query.webhook = Some(WebhookId::new("w").expect("an id"));
+            query.state = Some(DeliveryState::GivenUp);
+            query.action = Some("publish".to_owned());
+        });
+        let ways =
+            [Column::State, Column::Webhook].map(|column| Walk { column: Some(column), is_exact: false });
+        assert_eq!(Walk::all(&both), ways);
+    }
+}
