@@ -26,7 +26,7 @@ pub(super) struct Table {
     pub(super) is_by_day: bool,
 }
 
-/// The values that a query narrows a list by. The conditions are those of the indexes in `0003_log_lists.sql`, word for
+/// The values that a query narrows a list by. The conditions are those of the indexes in `0004_log_lists.sql`, word for
 /// word: the planner compares them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Column {

@@ -102,7 +102,7 @@ pub(super) struct Walks {
     all: Walk,
 }
 
-// The conditions are those of the indexes in `0005_log_lists.sql`, word for word.
+// The conditions are those of the indexes in `0006_log_lists.sql`, word for word.
 macro_rules! walks {
     ($table:literal, $at:literal, $event:literal, $webhook:literal, $state:literal, $type:literal, $action:literal,
      $environment:literal, $time:literal) => {
