@@ -7,6 +7,7 @@ mod cometcms;
 #[path = "composition/distributed.rs"]
 mod composition;
 mod isolation;
+mod keys;
 mod kill;
 mod main_job;
 mod official_client;

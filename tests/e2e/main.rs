@@ -11,6 +11,7 @@ mod cometcms;
 #[path = "composition/embedded.rs"]
 mod composition;
 mod isolation;
+mod keys;
 mod kill;
 mod main_job;
 mod official_client;

@@ -2,6 +2,7 @@
 //! webhook that every worker obeys, what a delivery costs the servers, and one trace through all. One after the other: these measure.
 #![expect(clippy::print_stdout, reason = "what was measured is part of the result")]
 
+#[expect(dead_code, reason = "the stories of one composition use more of it")]
 #[path = "composition/distributed.rs"]
 mod composition;
 mod process;

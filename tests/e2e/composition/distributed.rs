@@ -1,11 +1,13 @@
 //! The distributed composition: each service a process of its own, or several, on RabbitMQ, Redis and Postgres.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use futures::future::join_all;
 use postrider_testkit::servers::{postgres, rabbitmq, redis};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
@@ -28,7 +30,6 @@ pub(crate) struct Composition {
     crew: Vec<(&'static str, usize)>,
     settings: Vec<String>,
     token: String,
-    ring: String,
     /// The servers they work on.
     pub(crate) servers: Servers,
     folder: tempfile::TempDir,
@@ -97,10 +98,11 @@ impl Composition {
         let folder = tempfile::tempdir().expect("a folder");
         let mut keys = process::command(folder.path());
         keys.args(["keys", "new"]);
-        let ring = output(keys).await.trim().to_owned();
+        let ring = output(keys).await;
+        std::fs::write(folder.path().join("ring"), ring).expect("the key ring is written");
         let settings = settings.iter().map(|one| (*one).to_owned()).collect();
         let (processes, crew, token) = (Vec::new(), crew.to_vec(), String::new());
-        let mut composition = Self { processes, crew, settings, token, ring, servers, folder };
+        let mut composition = Self { processes, crew, settings, token, servers, folder };
         let mut migrate = composition.command();
         migrate.args(["--json", "migrate"]);
         let said: Value = serde_json::from_str(&output(migrate).await).expect("JSON");
@@ -115,8 +117,42 @@ impl Composition {
             .env("POSTRIDER__AMQP__URL", &self.servers.amqp)
             .env("POSTRIDER__REDIS__URL", &self.servers.redis)
             .env("POSTRIDER__POSTGRES__URL", &self.servers.postgres)
-            .env("POSTRIDER__KEYS__VALUE", &self.ring);
+            .env("POSTRIDER__KEYS__FILE", self.ring_file());
         command
+    }
+
+    /// A command of whoever runs it, who finds server, token and key ring.
+    pub(crate) fn operator(&self) -> Command {
+        let mut command = self.command();
+        let api = &self.of("api").next().expect("it runs").url;
+        command.env("POSTRIDER_SERVER", api).env("POSTRIDER_TOKEN", &self.token);
+        command
+    }
+
+    /// Where the key ring is.
+    pub(crate) fn ring_file(&self) -> PathBuf {
+        self.folder.path().join("ring")
+    }
+
+    /// The tables of the database in which this text stands somewhere, as text or as bytes.
+    pub(crate) async fn holders(&self, text: &str) -> Vec<String> {
+        let mut database = PgConnection::connect(&self.servers.postgres).await.expect("the database opens");
+        let tables = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'";
+        let tables = sqlx::query(tables).fetch_all(&mut database).await.expect("tables");
+        let bytes: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let mut holders = Vec::new();
+        for table in tables {
+            let table: String = table.get(0);
+            let found = format!(
+                "SELECT count(*) FROM \"{table}\" t WHERE strpos(t::text, $1) > 0 OR strpos(t::text, $2) > 0"
+            );
+            let found = sqlx::query(AssertSqlSafe(found)).bind(text).bind(&bytes);
+            let found = found.fetch_one(&mut database).await.expect("a count");
+            if found.get::<i64, _>(0) > 0 {
+                holders.push(table);
+            }
+        }
+        holders
     }
 
     /// Starts the crew, and returns when all of it can work.

@@ -1,6 +1,11 @@
 //! The embedded composition: the whole system in one process, on a folder of its own.
 
+use std::path::PathBuf;
+use std::process::Command;
+
 use reqwest::Method;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
 use crate::process::{self, Process};
 
@@ -34,6 +39,39 @@ impl Composition {
     /// Whom to ask for this.
     pub(crate) fn base(&self, _method: &Method, _path: &str) -> &str {
         self.processes.first().expect("it runs").url.as_str()
+    }
+
+    /// A command of whoever runs it, who finds server, token and key ring.
+    pub(crate) fn operator(&self) -> Command {
+        process::command(self.folder.path())
+    }
+
+    /// Where the key ring is.
+    pub(crate) fn ring_file(&self) -> PathBuf {
+        self.folder.path().join("data/keys")
+    }
+
+    /// The columns of the database in which this text stands somewhere.
+    pub(crate) async fn holders(&self, text: &str) -> Vec<String> {
+        let file = self.folder.path().join("data/postrider.db");
+        let options = SqliteConnectOptions::new().filename(file).read_only(true);
+        let mut database = options.connect().await.expect("the database opens");
+        let columns =
+            "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'";
+        let columns = sqlx::query(columns).fetch_all(&mut database).await.expect("columns");
+        let mut holders = Vec::new();
+        for column in columns {
+            let (table, column): (String, String) = (column.get(0), column.get(1));
+            let found = format!(
+                "SELECT count(*) FROM \"{table}\" WHERE instr(CAST(\"{column}\" AS BLOB), CAST(?1 AS BLOB)) > 0"
+            );
+            let found =
+                sqlx::query(AssertSqlSafe(found)).bind(text).fetch_one(&mut database).await.expect("a count");
+            if found.get::<i64, _>(0) > 0 {
+                holders.push(format!("{table}.{column}"));
+            }
+        }
+        holders
     }
 
     /// The first admin's token.
