@@ -1,16 +1,19 @@
-//! Webhooks whose changes are announced: a store that tells the cache of every change it has committed.
+//! Webhooks and settings whose changes are announced: a store that tells the cache of every change it has committed.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use postrider_domain::id::{SpaceId, WebhookId};
+use postrider_domain::space::SpaceSettings;
 use postrider_domain::webhook::{Disabled, Webhook};
+use postrider_ports::access::{Space, Spaces};
 use postrider_ports::error::PortResult;
 use postrider_ports::registry::{Disable, Registry, Written};
 
 use crate::subscriptions::RedisSubscriptions;
 
-/// The store `S` behind an announcement: [`RedisSubscriptions::published`] after every commit that changed a webhook.
+/// The store `S` behind an announcement: [`RedisSubscriptions::published`] after every commit that changed a webhook or the
+/// settings of a space.
 ///
 /// An announcement that is lost (Redis is away, the process dies after the commit) is logged and costs time, never a
 /// change: the workers find it by themselves. The answer waits for it, because whoever is answered may expect that the
@@ -76,5 +79,32 @@ impl<S: Disable> Disable for Announced<S> {
             self.announce(space, id).await;
         }
         Ok(did)
+    }
+}
+
+#[async_trait]
+impl<S: Spaces> Spaces for Announced<S> {
+    async fn space(&self, id: &SpaceId) -> PortResult<Option<Space>> {
+        self.store.space(id).await
+    }
+
+    async fn spaces(&self) -> PortResult<Vec<Space>> {
+        self.store.spaces().await
+    }
+
+    async fn put_space(&self, space: &Space) -> PortResult<()> {
+        self.store.put_space(space).await
+    }
+
+    async fn settings(&self, id: &SpaceId) -> PortResult<SpaceSettings> {
+        self.store.settings(id).await
+    }
+
+    async fn put_settings(&self, id: &SpaceId, settings: &SpaceSettings, expected: u64) -> PortResult<bool> {
+        let done = self.store.put_settings(id, settings, expected).await?;
+        if done && let Err(error) = self.subscriptions.published().await {
+            tracing::warn!(space = %id, %error, "changed settings were not announced; the workers find them later");
+        }
+        Ok(done)
     }
 }

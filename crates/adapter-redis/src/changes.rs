@@ -1,5 +1,5 @@
-//! The list of changed webhooks: which changed with which version of the truth, and their present forms. Three keys in
-//! one slot that only change together.
+//! The list of changed webhooks and settings: which changed with which version of the truth, and their present forms. Three
+//! keys in one slot that only change together.
 //!
 //! The list continues without a gap from its *floor* to its *version*: it is only ever extended by what the truth says
 //! has changed since exactly the version it stands at, so two who extend it at once cannot lose a change between them.
@@ -8,14 +8,15 @@
 use std::sync::Arc;
 
 use postrider_domain::id::{SpaceId, WebhookId};
+use postrider_domain::space::SpaceSettings;
 use postrider_domain::webhook::Webhook;
 use postrider_ports::error::PortResult;
-use postrider_ports::subscriptions::Changes;
+use postrider_ports::subscriptions::{Change, Changes};
 use postrider_wire::Wire;
 use redis::Value;
 
 use crate::connection::Redis;
-use crate::keys::{CHANGED_FORMS, CHANGES, CHANGES_STATE, HINTS};
+use crate::keys::{CHANGED_FORMS, CHANGES, CHANGES_STATE, HINTS, SETTINGS};
 use crate::lua::{Call, Lua, number, text};
 
 /// Changes kept at most, with forms of 1 to 10 KiB. Who is further behind asks the truth. Lua returns at most some
@@ -124,9 +125,14 @@ impl ChangeList {
     /// Extends the list from `expected` by what has changed since. `false`: it stands elsewhere, or is not whole.
     pub(crate) async fn extend(&self, expected: u64, changes: &Changes) -> PortResult<bool> {
         let mut call = scripted(&EXTEND).arg(expected).arg(changes.version).arg(LIFE_MS).arg(KEPT);
-        for (space, webhook, form) in &changes.changed {
-            let form = form.as_ref().map(Wire::encode).unwrap_or_default();
-            call = call.arg(space.as_str()).arg(format!("{space}/{webhook}")).arg(form);
+        for (space, change) in &changes.changed {
+            let (what, form) = match change {
+                Change::Webhook(id, webhook) => {
+                    (id.as_str(), webhook.as_deref().map(Wire::encode).unwrap_or_default())
+                }
+                Change::Settings(settings) => (SETTINGS, settings.encode()),
+            };
+            call = call.arg(space.as_str()).arg(format!("{space}/{what}")).arg(form);
         }
         let answer = self.redis.ask_one("extending the list of changed webhooks", call).await?;
         Ok(number(&answer) == Some(1))
@@ -183,10 +189,14 @@ fn read(answer: &Value) -> Option<Changes> {
     let Value::Array(parts) = answer else { return None };
     let [version, Value::Array(places), Value::Array(forms)] = parts.as_slice() else { return None };
     let changed = places.iter().zip(forms).map(|(place, form)| {
-        let (space, webhook) = text(place)?.split_once('/')?;
+        let (space, what) = text(place)?.split_once('/')?;
         let Value::BulkString(form) = form else { return None };
-        let present = if form.is_empty() { None } else { Some(Webhook::decode(form).ok()?) };
-        Some((SpaceId::new(space).ok()?, WebhookId::new(webhook).ok()?, present))
+        let change = match what {
+            SETTINGS => Change::Settings(Box::new(SpaceSettings::decode(form).ok()?)),
+            id if form.is_empty() => Change::Webhook(WebhookId::new(id).ok()?, None),
+            id => Change::Webhook(WebhookId::new(id).ok()?, Some(Box::new(Webhook::decode(form).ok()?))),
+        };
+        Some((SpaceId::new(space).ok()?, change))
     });
     Some(Changes { version: unsigned(version)?, changed: changed.collect::<Option<_>>()?, incomplete: false })
 }

@@ -7,12 +7,15 @@ use postrider_domain::timestamp::Timestamp;
 
 /// When the memory of ids began: until when unknown ids are suspects, in Unix milliseconds. `*` is the whole deployment.
 pub(crate) const EPOCH: &str = "postrider:{*}:epoch";
-/// Version, era and bounds of the list of changes, and the last change of each space.
-pub(crate) const CHANGES_STATE: &str = "postrider:{*}:changes:state";
-/// `space/webhook` by the version of its last change.
-pub(crate) const CHANGES: &str = "postrider:{*}:changes";
-/// The form of each changed webhook; empty for a deleted one.
-pub(crate) const CHANGED_FORMS: &str = "postrider:{*}:changes:forms";
+/// Version, era and bounds of the list of changes, and the last change of each space. The 2 in the names of the list and of
+/// a space's hash: releases that know no settings would extend the list without them, so they have a list of their own.
+pub(crate) const CHANGES_STATE: &str = "postrider:{*}:changes2:state";
+/// `space/webhook` by the version of its last change, and `space/#settings`.
+pub(crate) const CHANGES: &str = "postrider:{*}:changes2";
+/// The form of each changed webhook, empty for a deleted one, and of changed settings.
+pub(crate) const CHANGED_FORMS: &str = "postrider:{*}:changes2:forms";
+/// What stands for the settings of a space where a webhook's id would stand; no id contains `#`.
+pub(crate) const SETTINGS: &str = "#settings";
 /// Where a change of webhooks is hinted.
 pub(crate) const HINTS: &str = "postrider:{*}:changed";
 
@@ -46,9 +49,9 @@ pub(crate) fn newest(owner: &str, ends_at: Timestamp) -> String {
     format!("postrider:{{{}}}:newest:{}:{owner}", space_of(owner), ends_at.unix_ms())
 }
 
-/// The webhooks of a space.
+/// The webhooks and the settings of a space.
 pub(crate) fn webhooks(space: &SpaceId) -> String {
-    format!("postrider:{{{space}}}:webhooks")
+    format!("postrider:{{{space}}}:webhooks2")
 }
 
 /// An owner's parts are joined by `/`, the space first.
@@ -72,7 +75,7 @@ mod tests {
             (breaker(&space, &webhook), "postrider:{s-1}:breaker:w.1"),
             (window("s-1/master/w.1/Entry/{odd}"), "postrider:{s-1}:window:s-1/master/w.1/Entry/{odd}"),
             (newest("s-1/master/w.1", at), "postrider:{s-1}:newest:7:s-1/master/w.1"),
-            (webhooks(&space), "postrider:{s-1}:webhooks"),
+            (webhooks(&space), "postrider:{s-1}:webhooks2"),
         ] {
             assert_eq!(key, expected);
         }

@@ -1,7 +1,7 @@
-//! The webhooks as dispatchers see them: the truth (Postgres) behind a cache that everybody shares.
+//! The webhooks and settings of spaces as dispatchers see them: the truth (Postgres) behind a cache that everybody shares.
 //!
-//! Per space one hash, field = webhook, value = its wire form, filled by who misses it and used only if nothing of the
-//! space has changed since it was read ([`crate::changes`]). Whoever changes a webhook calls
+//! Per space one hash, field = webhook, value = its wire form, and one field for the settings; filled by who misses it and
+//! used only if nothing of the space has changed since it was read ([`crate::changes`]). Whoever changes something calls
 //! [`RedisSubscriptions::published`] after the commit. A change is obeyed within a second whatever is lost:
 //!
 //! - The hint on pub/sub is lost: each worker asks for the version every 500 ms anyway (DESIGN §4.5).
@@ -19,6 +19,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::StreamExt;
 use postrider_domain::id::SpaceId;
+use postrider_domain::space::SpaceSettings;
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::webhook::Webhook;
 use postrider_ports::clock::Clock;
@@ -30,7 +31,7 @@ use tokio::sync::Notify;
 
 use crate::changes::{ChangeList, SpaceState, unsigned};
 use crate::connection::Redis;
-use crate::keys;
+use crate::keys::{self, SETTINGS};
 use crate::life::life_ms;
 use crate::lua::{Call, Lua, text};
 
@@ -48,10 +49,11 @@ const TRIES: usize = 16;
 const ERA: &str = "#era";
 const READ_AT: &str = "#at";
 
-/// ARGV: era, version it was read at, life, then webhook and form of each. What was read later stays.
+/// ARGV: era, version it was read at, life, then field and form of each. What was read later and is whole stays.
 static FILL: Lua = Lua::new(
-    "local found = redis.call('HMGET', KEYS[1], '#era', '#at')
-     if found[1] == ARGV[1] and found[2] and tonumber(found[2]) >= tonumber(ARGV[2]) then return 0 end
+    "local found = redis.call('HMGET', KEYS[1], '#era', '#at', '#settings')
+     local later = found[1] == ARGV[1] and found[2] and tonumber(found[2]) >= tonumber(ARGV[2])
+     if later and found[3] then return 0 end
      redis.call('DEL', KEYS[1])
      redis.call('HSET', KEYS[1], '#era', ARGV[1], '#at', ARGV[2])
      for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
@@ -184,7 +186,9 @@ impl RedisSubscriptions {
         let mut call = Call::script(&FILL, keys::webhooks(space))
             .arg(&state.era)
             .arg(snapshot.version)
-            .arg(life_ms(CACHED_FOR));
+            .arg(life_ms(CACHED_FOR))
+            .arg(SETTINGS)
+            .arg(snapshot.settings.encode());
         for webhook in &snapshot.webhooks {
             call = call.arg(webhook.id.as_str()).arg(webhook.encode());
         }
@@ -263,22 +267,22 @@ impl Subscriptions for RedisSubscriptions {
     }
 }
 
-/// The webhooks in a space's hash, if they are whole: read in this era, and at or after the last change of the space.
+/// The webhooks and settings in a space's hash, if they are whole: read in this era, and at or after the last change of the
+/// space. Without settings it is not whole: what was never put there must not pass for what was never set.
 fn snapshot(state: &SpaceState, hash: &Value) -> Option<Snapshot> {
-    let (mut era, mut read_at, mut webhooks) = (None, None, Vec::new());
+    let (mut era, mut read_at, mut settings, mut webhooks) = (None, None, None, Vec::new());
     for (field, value) in pairs(hash)? {
+        let Value::BulkString(form) = value else { return None };
         match text(field)? {
             ERA => era = text(value),
             READ_AT => read_at = unsigned(value),
-            _ => {
-                let Value::BulkString(form) = value else { return None };
-                webhooks.push(Webhook::decode(form).ok()?);
-            }
+            SETTINGS => settings = Some(SpaceSettings::decode(form).ok()?),
+            _ => webhooks.push(Webhook::decode(form).ok()?),
         }
     }
     let read_at =
         read_at.filter(|read_at| era == Some(state.era.as_str()) && *read_at >= state.changed_at)?;
-    Some(Snapshot { version: read_at.max(state.version), webhooks })
+    Some(Snapshot { version: read_at.max(state.version), webhooks, settings: settings? })
 }
 
 /// Fields and values: a flat array in RESP2, a map in RESP3.

@@ -7,7 +7,9 @@ use postrider_adapter_redis::{
     Announced, Redis, RedisBreakers, RedisClaims, RedisMarks, RedisRates, RedisSubscriptions, RedisWindows,
 };
 use postrider_domain::id::{SpaceId, WebhookId};
+use postrider_domain::space::SpaceSettings;
 use postrider_domain::webhook::{Disabled, Webhook};
+use postrider_ports::access::{Space, Spaces};
 use postrider_ports::claims::Claims;
 use postrider_ports::error::PortResult;
 use postrider_ports::limits::{Breakers, Rates};
@@ -167,6 +169,29 @@ impl Registry for Cached {
 impl Disable for Cached {
     async fn disable(&self, space: &SpaceId, id: &WebhookId, why: &Disabled) -> PortResult<bool> {
         self.announced.disable(space, id, why).await
+    }
+}
+
+#[async_trait]
+impl Spaces for Cached {
+    async fn space(&self, id: &SpaceId) -> PortResult<Option<Space>> {
+        self.announced.space(id).await
+    }
+
+    async fn spaces(&self) -> PortResult<Vec<Space>> {
+        self.announced.spaces().await
+    }
+
+    async fn put_space(&self, space: &Space) -> PortResult<()> {
+        self.announced.put_space(space).await
+    }
+
+    async fn settings(&self, id: &SpaceId) -> PortResult<SpaceSettings> {
+        self.announced.settings(id).await
+    }
+
+    async fn put_settings(&self, id: &SpaceId, settings: &SpaceSettings, expected: u64) -> PortResult<bool> {
+        self.announced.put_settings(id, settings, expected).await
     }
 }
 

@@ -4,5 +4,6 @@
 mod access;
 mod bodies;
 mod registry;
+mod settings;
 mod sources;
 pub(crate) mod subscriptions;

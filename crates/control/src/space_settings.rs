@@ -9,7 +9,6 @@ use crate::error::ControlResult;
 impl Control {
     /// The settings of a space, as its webhooks are called with them.
     pub(crate) async fn settings_of(&self, space: &SpaceId) -> ControlResult<SpaceSettings> {
-        let _ = space;
-        Ok(SpaceSettings::default())
+        Ok(self.deps.spaces.settings(space).await?)
     }
 }

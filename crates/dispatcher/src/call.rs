@@ -9,7 +9,6 @@ use postrider_domain::delivery::DeliveryState;
 use postrider_domain::event::Event;
 use postrider_domain::message::TraceContext;
 use postrider_domain::outcome::{Ended, FailureKind, Outcome, retry_after};
-use postrider_domain::space::SpaceSettings;
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::webhook::{Method, Webhook};
 use postrider_ports::clock::draw_call_id;
@@ -131,7 +130,7 @@ fn render(worker: &Worker, turn: &Turn<'_>, event: &Event) -> Result<Ready, Unre
         Unready::Fault(format!("dialect {:?} is not known; known are {names}", webhook.dialect))
     })?;
     let now = worker.now();
-    let space = &SpaceSettings::default();
+    let space = known.settings.as_ref();
     let secrets =
         open_webhook(worker.deps.secrets.as_ref(), webhook, space, now).map_err(|error| shut(&error))?;
     let message_id = if ticket.target.generation == 0 { ticket.id } else { ticket.delivery().message_id() };
@@ -195,10 +194,9 @@ fn ended(sent: &Sent, now: Timestamp) -> Ended {
 }
 
 fn judge(known: &Known, ended: &Ended) -> Outcome {
-    match (known.dialect, &known.webhook.retry) {
-        (None, _) => Outcome::Final,
+    match (known.dialect, &known.policy) {
         (Some(dialect), Some(policy)) => dialect.judge(ended, &policy.on),
-        (Some(dialect), None) => dialect.judge(ended, &dialect.default_policy().on),
+        _ => Outcome::Final,
     }
 }
 
@@ -215,12 +213,7 @@ fn next(
         Outcome::Retry { not_before } => not_before,
     };
     let random = worker.deps.random.fraction();
-    let delay = match (&known.webhook.retry, known.dialect) {
-        (Some(policy), _) => policy.next_delay(attempt, not_before, random),
-        (None, Some(dialect)) => dialect.default_policy().next_delay(attempt, not_before, random),
-        (None, None) => None,
-    };
-    match delay {
+    match known.policy.as_ref().and_then(|policy| policy.next_delay(attempt, not_before, random)) {
         Some(delay) => (DeliveryState::Pending, Some(worker.now().plus(delay))),
         None => (DeliveryState::GivenUp, None),
     }

@@ -10,8 +10,12 @@ use std::sync::Arc;
 use postrider_dialects::Dialect;
 use postrider_domain::event::EventHead;
 use postrider_domain::id::WebhookId;
+use postrider_domain::json::Json;
+use postrider_domain::retry::RetryPolicy;
+use postrider_domain::space::SpaceSettings;
 use postrider_domain::topic::{ActionPattern, EventType};
-use postrider_domain::webhook::{HeaderValue, Webhook, WebhookAction};
+use postrider_domain::webhook::{HeaderValue, Render, Webhook, WebhookAction};
+use postrider_ports::subscriptions::Change;
 
 use crate::shares::{Callee, Key};
 
@@ -23,6 +27,10 @@ pub(crate) struct Known {
     pub(crate) callee: Arc<Callee>,
     /// How it wants to be spoken to; `None` when nobody here speaks so.
     pub(crate) dialect: Option<&'static dyn Dialect>,
+    /// What its space has settled.
+    pub(crate) settings: Arc<SpaceSettings>,
+    /// How it is retried: its own policy, else its space's, else its dialect's; `None` without any of them.
+    pub(crate) policy: Option<RetryPolicy>,
 }
 
 /// All webhooks of a space.
@@ -31,6 +39,7 @@ pub(crate) struct SpaceIndex {
     webhooks: Vec<Arc<Known>>,
     any_type: Stems,
     by_type: HashMap<EventType, Stems>,
+    settings: Arc<SpaceSettings>,
     bytes: usize,
 }
 
@@ -45,22 +54,30 @@ struct Stems {
 const SLACK_HOST: &str = "slack.com";
 
 impl Known {
-    pub(crate) fn new(webhook: Webhook) -> Self {
+    pub(crate) fn new(webhook: Webhook, settings: Arc<SpaceSettings>) -> Self {
         let host = webhook.action.http().map_or_else(|| SLACK_HOST.to_owned(), |target| host_of(&target.url));
         let key = Key { space: webhook.space.clone(), webhook: webhook.id.clone() };
         let callee = Arc::new(Callee { key, host: host.into() });
         let dialect = postrider_dialects::dialect(&webhook.dialect);
-        Self { webhook, callee, dialect }
+        let policy = webhook.retry.clone().or_else(|| dialect.map(Dialect::default_policy));
+        Self { webhook, callee, dialect, settings, policy }
     }
 }
 
 impl SpaceIndex {
-    /// Arranges these webhooks.
-    pub(crate) fn new(mut webhooks: Vec<Arc<Known>>) -> Self {
+    /// Arranges the webhooks of a space that has settled this.
+    pub(crate) fn of(webhooks: Vec<Webhook>, settings: SpaceSettings) -> Self {
+        let settings = Arc::new(settings);
+        let known = webhooks.into_iter().map(|webhook| Arc::new(Known::new(webhook, Arc::clone(&settings))));
+        Self::new(known.collect(), settings)
+    }
+
+    fn new(mut webhooks: Vec<Arc<Known>>, settings: Arc<SpaceSettings>) -> Self {
         webhooks.sort_by(|a, b| a.webhook.id.cmp(&b.webhook.id));
-        let bytes = webhooks.iter().map(|known| weight(&known.webhook)).sum();
-        let mut index =
-            Self { webhooks: Vec::new(), any_type: Stems::default(), by_type: HashMap::new(), bytes };
+        let bytes =
+            webhooks.iter().map(|known| weight(&known.webhook)).sum::<usize>() + settings_weight(&settings);
+        let (any_type, by_type) = (Stems::default(), HashMap::new());
+        let mut index = Self { webhooks: Vec::new(), any_type, by_type, settings, bytes };
         for (at, known) in webhooks.iter().enumerate() {
             let wants = &known.webhook.wants;
             for topic in &wants.topics {
@@ -79,17 +96,28 @@ impl SpaceIndex {
         index
     }
 
-    /// The same with these changes: `None` is deleted.
-    pub(crate) fn with(&self, changes: Vec<(WebhookId, Option<Webhook>)>) -> Self {
+    /// The same with these changes.
+    pub(crate) fn with(&self, changes: Vec<Change>) -> Self {
         let mut webhooks: HashMap<WebhookId, Arc<Known>> =
             self.webhooks.iter().map(|known| (known.webhook.id.clone(), Arc::clone(known))).collect();
-        for (id, changed) in changes {
-            match changed {
-                Some(webhook) => drop(webhooks.insert(id, Arc::new(Known::new(webhook)))),
-                None => drop(webhooks.remove(&id)),
+        let mut settings = Arc::clone(&self.settings);
+        for change in changes {
+            match change {
+                Change::Webhook(id, Some(webhook)) => {
+                    let known = Known::new(*webhook, Arc::clone(&settings));
+                    webhooks.insert(id, Arc::new(known));
+                }
+                Change::Webhook(id, None) => drop(webhooks.remove(&id)),
+                Change::Settings(changed) => settings = Arc::from(changed),
             }
         }
-        Self::new(webhooks.into_values().collect())
+        if !Arc::ptr_eq(&settings, &self.settings) {
+            // Rare, so that a copy of each webhook costs less than another look-up for each call would.
+            for known in webhooks.values_mut() {
+                *known = Arc::new(Known::new(known.webhook.clone(), Arc::clone(&settings)));
+            }
+        }
+        Self::new(webhooks.into_values().collect(), settings)
     }
 
     /// One webhook.
@@ -157,6 +185,14 @@ fn host_of(url: &str) -> String {
     host.to_ascii_lowercase()
 }
 
+/// About how many bytes settings take: their secrets, keys and connections.
+fn settings_weight(settings: &SpaceSettings) -> usize {
+    let signing = settings.signing.as_ref().map_or(0, |signing| 128 + signing.secret.as_str().len());
+    let rsa = settings.rsa.as_ref().map_or(0, |key| 128 + key.secret.as_str().len() + key.public_pem.len());
+    // A token or URL of Slack, sealed, takes about 200.
+    signing + rsa + 512 * settings.slack.len()
+}
+
 /// About how many bytes a webhook takes: its texts, and 1 KiB for the structures around them and its places in the index.
 fn weight(webhook: &Webhook) -> usize {
     let texts = |list: &[String]| list.iter().map(|text| text.len() + size_of::<String>()).sum::<usize>();
@@ -191,7 +227,12 @@ fn weight_of_action(action: &WebhookAction) -> usize {
         HeaderValue::Secret(sealed) => sealed.as_str().len(),
     };
     let headers = target.headers.iter().map(|header| header.name.len() + value(&header.value) + 64);
-    target.url.len() + headers.sum::<usize>()
+    let render = match &target.render {
+        Render::Dialect => 0,
+        Render::Transformation(shape) => shape.body.as_ref().map_or(0, Json::len),
+        Render::Mustache(template) => template.body.as_ref().map_or(0, String::len),
+    };
+    target.url.len() + headers.sum::<usize>() + render
 }
 
 #[cfg(test)]

@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use postrider_domain::id::{SpaceId, WebhookId};
 use postrider_domain::timestamp::Timestamp;
-use postrider_domain::webhook::Webhook;
 use postrider_ports::clock::Clock;
 use postrider_ports::error::{PortError, PortResult};
-use postrider_ports::subscriptions::{Changes, Subscriptions};
+use postrider_ports::subscriptions::{Change, Changes, Subscriptions};
 
 use crate::index::{Known, SpaceIndex};
 
@@ -77,8 +76,7 @@ impl Spaces {
         }
         for _ in 0..LOADS {
             let snapshot = self.subscriptions.load(space).await?;
-            let known = snapshot.webhooks.into_iter().map(|webhook| Arc::new(Known::new(webhook)));
-            let index = Arc::new(SpaceIndex::new(known.collect()));
+            let index = Arc::new(SpaceIndex::of(snapshot.webhooks, snapshot.settings));
             let mut state = self.lock();
             // A change that was applied while this was being read may be missing in it.
             if snapshot.version >= *state.version.get_or_insert(snapshot.version) {
@@ -165,9 +163,9 @@ impl State {
             self.bytes = 0;
             return;
         }
-        let mut by_space: HashMap<SpaceId, Vec<(WebhookId, Option<Webhook>)>> = HashMap::new();
-        for (space, id, webhook) in changes.changed {
-            by_space.entry(space).or_default().push((id, webhook));
+        let mut by_space: HashMap<SpaceId, Vec<Change>> = HashMap::new();
+        for (space, change) in changes.changed {
+            by_space.entry(space).or_default().push(change);
         }
         for (space, changed) in by_space {
             if let Some(loaded) = self.loaded.get(&space) {

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use postrider_domain::id::{EnvironmentId, SpaceId, TokenId};
+use postrider_domain::space::SpaceSettings;
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::token::Token;
 
@@ -47,4 +48,11 @@ pub trait Spaces: Send + Sync {
 
     /// Makes a space or replaces its name and environments.
     async fn put_space(&self, space: &Space) -> PortResult<()>;
+
+    /// What a space has settled for its webhooks; the default, version 0, when nothing was ever put.
+    async fn settings(&self, id: &SpaceId) -> PortResult<SpaceSettings>;
+
+    /// Replaces the settings if they still have the `expected` version; `settings.version` is what they get. `false`:
+    /// they have another version. A change moves the version of [`Subscriptions`](crate::subscriptions::Subscriptions).
+    async fn put_settings(&self, id: &SpaceId, settings: &SpaceSettings, expected: u64) -> PortResult<bool>;
 }

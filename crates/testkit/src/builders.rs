@@ -11,11 +11,13 @@
 mod event;
 mod message;
 mod record;
+mod settings;
 mod webhook;
 
 pub use event::{EventBuilder, content, event};
 pub use message::{deliver, outgoing, target};
 pub use record::{CallBuilder, call, call_id, matched, settled};
+pub use settings::settings;
 pub use webhook::{WebhookBuilder, webhook};
 
 use postrider_domain::id::{EnvironmentId, EventId, Scope, SpaceId, WebhookId};

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use postrider_domain::id::{SourceId, SpaceId, TokenId, WebhookId};
 use postrider_domain::secret::Sealed;
 use postrider_domain::source::Source;
+use postrider_domain::space::SpaceSettings;
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::token::Token;
 use postrider_domain::webhook::{Disabled, DisabledBy, Status, Webhook};
@@ -14,7 +15,7 @@ use postrider_ports::access::{Space, Spaces, Tokens};
 use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::registry::{Disable, Registry, Written};
 use postrider_ports::sources::Sources;
-use postrider_ports::subscriptions::{Changes, Snapshot, Subscriptions};
+use postrider_ports::subscriptions::{Change, Changes, Snapshot, Subscriptions};
 use tokio::sync::Notify;
 
 /// The store: `Registry`, `Disable`, `Subscriptions`, `Tokens`, `Spaces`, `Sources`.
@@ -24,14 +25,18 @@ pub struct MemoryStore {
     changed: Notify,
 }
 
+/// A webhook of a space, or its settings.
+type Place = (SpaceId, Option<WebhookId>);
+
 #[derive(Default)]
 struct State {
     /// In the order of their making.
     webhooks: Vec<Webhook>,
-    /// Which webhook changed with each version, from version 1 on.
-    changes: Vec<(SpaceId, WebhookId)>,
+    /// What changed with each version, from version 1 on: a webhook, or (`None`) the settings of the space.
+    changes: Vec<Place>,
     tokens: Vec<Token>,
     spaces: BTreeMap<SpaceId, Space>,
+    settings: BTreeMap<SpaceId, SpaceSettings>,
     sources: BTreeMap<(SpaceId, SourceId), Source>,
 }
 
@@ -54,8 +59,8 @@ impl MemoryStore {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes something; if a webhook is named, its change is noted and told.
-    fn change<T>(&self, work: impl FnOnce(&mut State) -> (Option<(SpaceId, WebhookId)>, T)) -> T {
+    /// Changes something; if it is named, the change is noted and told.
+    fn change<T>(&self, work: impl FnOnce(&mut State) -> (Option<Place>, T)) -> T {
         let mut state = self.lock();
         let (changed, value) = work(&mut state);
         if let Some(changed) = changed {
@@ -67,12 +72,12 @@ impl MemoryStore {
 }
 
 trait Placed {
-    fn place(&self) -> (SpaceId, WebhookId);
+    fn place(&self) -> Place;
 }
 
 impl Placed for Webhook {
-    fn place(&self) -> (SpaceId, WebhookId) {
-        (self.space.clone(), self.id.clone())
+    fn place(&self) -> Place {
+        (self.space.clone(), Some(self.id.clone()))
     }
 }
 
@@ -87,6 +92,22 @@ impl State {
 
     fn version(&self) -> u64 {
         self.changes.len() as u64
+    }
+
+    fn settings(&self, space: &SpaceId) -> SpaceSettings {
+        self.settings.get(space).cloned().unwrap_or_default()
+    }
+
+    /// What stands there now.
+    fn present(&self, (space, webhook): Place) -> (SpaceId, Change) {
+        let change = match webhook {
+            Some(id) => {
+                let webhook = self.find(&space, &id).cloned().map(Box::new);
+                Change::Webhook(id, webhook)
+            }
+            None => Change::Settings(Box::new(self.settings(&space))),
+        };
+        (space, change)
     }
 }
 
@@ -153,7 +174,7 @@ impl Disable for MemoryStore {
             if why.by != DisabledBy::User {
                 "postrider".clone_into(&mut webhook.audit.updated_by);
             }
-            (Some((space.clone(), id.clone())), true)
+            (Some((space.clone(), Some(id.clone()))), true)
         }))
     }
 }
@@ -163,7 +184,7 @@ impl Subscriptions for MemoryStore {
     async fn load(&self, space: &SpaceId) -> PortResult<Snapshot> {
         let state = self.lock();
         let webhooks = state.webhooks.iter().filter(|one| one.space == *space).cloned().collect();
-        Ok(Snapshot { version: state.version(), webhooks })
+        Ok(Snapshot { version: state.version(), webhooks, settings: state.settings(space) })
     }
 
     async fn version(&self) -> PortResult<u64> {
@@ -180,11 +201,8 @@ impl Subscriptions for MemoryStore {
         let mut places = later.to_vec();
         places.sort();
         places.dedup();
-        let present = |(space, id): (SpaceId, WebhookId)| {
-            let webhook = state.find(&space, &id).cloned();
-            (space, id, webhook)
-        };
-        Ok(Changes { version: now, changed: places.into_iter().map(present).collect(), incomplete: false })
+        let changed = places.into_iter().map(|place| state.present(place)).collect();
+        Ok(Changes { version: now, changed, incomplete: false })
     }
 
     async fn hint(&self) {
@@ -238,6 +256,20 @@ impl Spaces for MemoryStore {
         known.name.clone_from(&space.name);
         known.environments.clone_from(&space.environments);
         Ok(())
+    }
+
+    async fn settings(&self, id: &SpaceId) -> PortResult<SpaceSettings> {
+        Ok(self.lock().settings(id))
+    }
+
+    async fn put_settings(&self, id: &SpaceId, settings: &SpaceSettings, expected: u64) -> PortResult<bool> {
+        Ok(self.change(|state| {
+            if state.settings(id).version != expected {
+                return (None, false);
+            }
+            state.settings.insert(id.clone(), settings.clone());
+            (Some((id.clone(), None)), true)
+        }))
     }
 }
 

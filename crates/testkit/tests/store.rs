@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use postrider_domain::id::{SpaceId, TokenId, WebhookId};
+use postrider_domain::space::{SpaceConstants, SpaceSettings};
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::token::Token;
 use postrider_domain::webhook::{Disabled, Webhook};
 use postrider_ports::access::{Space, Spaces, Tokens};
 use postrider_ports::error::PortResult;
 use postrider_ports::registry::{Disable, Registry, Written};
-use postrider_ports::subscriptions::{Changes, Snapshot, Subscriptions};
+use postrider_ports::subscriptions::{Change, Changes, Snapshot, Subscriptions};
 use postrider_testkit::conformance;
 use postrider_testkit::store::MemoryStore;
 
@@ -37,6 +38,11 @@ enum Flaw {
     UpdateCreates,
     NeverComplete,
     FindsAnything,
+    ForgetsSettings,
+    SettingsIgnoreVersions,
+    SettingsLastOneWins,
+    SettingsInSilence,
+    LoadsNoSettings,
 }
 
 struct Flawed(MemoryStore, Flaw);
@@ -100,6 +106,9 @@ impl Subscriptions for Flawed {
             let other = SpaceId::new("other").expect("a valid id");
             snapshot.webhooks.extend(self.0.load(&other).await?.webhooks);
         }
+        if self.1 == Flaw::LoadsNoSettings {
+            snapshot.settings = SpaceSettings::default();
+        }
         Ok(snapshot)
     }
 
@@ -110,7 +119,12 @@ impl Subscriptions for Flawed {
     async fn changes_since(&self, version: u64) -> PortResult<Changes> {
         let mut changes = self.0.changes_since(version).await?;
         match self.1 {
-            Flaw::ChangesForgetDeletions => changes.changed.retain(|(.., now)| now.is_some()),
+            Flaw::ChangesForgetDeletions => {
+                changes.changed.retain(|(_, change)| !matches!(change, Change::Webhook(_, None)));
+            }
+            Flaw::SettingsInSilence => {
+                changes.changed.retain(|(_, change)| !matches!(change, Change::Settings(_)));
+            }
             Flaw::NeverIncomplete => changes.incomplete = false,
             Flaw::NeverComplete => changes.incomplete = true,
             _ => {}
@@ -178,6 +192,31 @@ impl Spaces for Flawed {
         }
         self.0.put_space(space).await
     }
+
+    async fn settings(&self, id: &SpaceId) -> PortResult<SpaceSettings> {
+        let mut settings = self.0.settings(id).await?;
+        if self.1 == Flaw::ForgetsSettings {
+            settings.constants = SpaceConstants::default();
+        }
+        Ok(settings)
+    }
+
+    async fn put_settings(&self, id: &SpaceId, settings: &SpaceSettings, expected: u64) -> PortResult<bool> {
+        match self.1 {
+            Flaw::SettingsIgnoreVersions => {
+                let version = self.0.settings(id).await?.version;
+                self.0.put_settings(id, settings, version).await
+            }
+            // Looks, and writes later whatever happened in between.
+            Flaw::SettingsLastOneWins => {
+                let is_expected = self.0.settings(id).await?.version == expected;
+                tokio::task::yield_now().await;
+                let version = self.0.settings(id).await?.version;
+                Ok(is_expected && self.0.put_settings(id, settings, version).await?)
+            }
+            _ => self.0.put_settings(id, settings, expected).await,
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -219,6 +258,8 @@ rejects! {
         NeverComplete => "no_change_is_an_empty_and_complete_list",
         NeverIncomplete => "a_version_that_was_never_given_is_answered_as_incomplete",
         NeverHints => "a_change_hints",
+        LoadsNoSettings => "settings_are_loaded_with_their_space",
+        SettingsInSilence => "a_change_of_settings_is_a_change",
     }
     the_suite_for_tokens_rejects_what_is_broken: tokens {
         FindsAnything => "a_token_is_found_by_its_hash_alone",
@@ -231,5 +272,8 @@ rejects! {
         FindsAnything => "a_space_is_found_by_its_id",
         KeepsTheOldName => "putting_it_again_changes_name_and_environments_and_nothing_else",
         UnorderedSpaces => "spaces_are_listed_by_id",
+        ForgetsSettings => "settings_are_the_default_until_they_are_put_and_read_back_as_they_were",
+        SettingsIgnoreVersions => "settings_need_the_expected_version",
+        SettingsLastOneWins => "of_two_who_put_settings_at_once_one_wins",
     }
 }

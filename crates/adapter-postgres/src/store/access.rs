@@ -2,12 +2,14 @@
 
 use async_trait::async_trait;
 use postrider_domain::id::{EnvironmentId, SpaceId, TokenId};
+use postrider_domain::space::SpaceSettings;
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::token::{Grant, Role, Token};
 use postrider_ports::access::{Space, Spaces, Tokens};
 use postrider_ports::error::PortResult;
 use sqlx::postgres::PgRow;
 
+use super::settings;
 use crate::database::Database;
 use crate::fault::{damaged, fail};
 use crate::row;
@@ -97,6 +99,14 @@ impl Spaces for Database {
         .await
         .map_err(fail("store a space"))?;
         Ok(())
+    }
+
+    async fn settings(&self, id: &SpaceId) -> PortResult<SpaceSettings> {
+        settings::find(self.pool(), id).await
+    }
+
+    async fn put_settings(&self, id: &SpaceId, settings: &SpaceSettings, expected: u64) -> PortResult<bool> {
+        settings::put(self, id, settings, expected).await
     }
 }
 

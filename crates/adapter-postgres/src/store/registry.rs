@@ -28,7 +28,7 @@ impl Database {
 
 /// Ends a change that changed this webhook.
 async fn done(mut change: Work, what: &str, space: &SpaceId, id: &WebhookId) -> PortResult<()> {
-    note(&mut change, space, id).await.map_err(fail(what))?;
+    note(&mut change, space, Some(id)).await.map_err(fail(what))?;
     change.commit().await.map_err(fail(what))
 }
 
@@ -150,6 +150,6 @@ async fn replace(connection: &mut Work, webhook: &Webhook, what: &str) -> PortRe
 }
 
 /// A version as the column keeps it.
-fn column(version: u64) -> PortResult<i64> {
+pub(super) fn column(version: u64) -> PortResult<i64> {
     i64::try_from(version).map_err(|_| PortError::permanent(format!("version {version} is out of range")))
 }

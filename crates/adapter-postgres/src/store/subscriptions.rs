@@ -1,13 +1,15 @@
-//! The webhooks as dispatchers see them: each read is one statement, and so of one instant.
+//! The webhooks and settings of spaces as dispatchers see them: each read is one statement, and so of one instant.
 
 use async_trait::async_trait;
 use postrider_domain::id::{SpaceId, WebhookId};
+use postrider_domain::space::SpaceSettings;
 use postrider_domain::webhook::Webhook;
 use postrider_ports::error::PortResult;
-use postrider_ports::subscriptions::{Changes, Snapshot, Subscriptions};
+use postrider_ports::subscriptions::{Change, Changes, Snapshot, Subscriptions};
 use postrider_wire::Wire;
 use sqlx::postgres::PgRow;
 
+use super::settings::settings;
 use crate::database::Database;
 use crate::driver::CHANNEL;
 use crate::fault::{fail, undecodable};
@@ -17,22 +19,27 @@ use crate::statements::Work;
 /// So many changes are kept: a dispatcher asks twice a second, so it may sleep through 10,000 of them before it loads
 /// every space again.
 const KEPT: i64 = 10_000;
-/// The advisory lock of whoever changes a webhook: "hook" in ASCII.
+/// The advisory lock of whoever changes a webhook or settings: "hook" in ASCII.
 const LOCK: i64 = 0x686f_6f6b;
 
-/// One at a time changes webhooks, until the end of the transaction: versions become visible in their order, so that
+/// One at a time changes webhooks and settings, until the end of the transaction: versions become visible in their order, so that
 /// nobody who has seen one misses a lower one that was committed later.
 pub(super) async fn take_turns(connection: &mut Work) -> Result<(), sqlx::Error> {
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(connection).await?;
     Ok(())
 }
 
-/// Notes a change of a webhook in the same transaction. The hint leaves with its commit.
-pub(super) async fn note(connection: &mut Work, space: &SpaceId, id: &WebhookId) -> Result<(), sqlx::Error> {
+/// Notes a change of a webhook, or (`None`) of the settings of the space, in the same transaction. The hint leaves with
+/// its commit.
+pub(super) async fn note(
+    connection: &mut Work,
+    space: &SpaceId,
+    id: Option<&WebhookId>,
+) -> Result<(), sqlx::Error> {
     let version: i64 =
         sqlx::query_scalar("INSERT INTO changes (space, webhook) VALUES ($1, $2) RETURNING version")
             .bind(space.as_str())
-            .bind(id.as_str())
+            .bind(id.map(WebhookId::as_str))
             .fetch_one(&mut *connection)
             .await?;
     sqlx::query("DELETE FROM changes WHERE version <= $1")
@@ -53,23 +60,40 @@ fn maybe_webhook(row: &PgRow, id: &str) -> PortResult<Option<Webhook>> {
     row::get::<Option<&[u8]>>(row, "body")?.map(|body| webhook(id, body)).transpose()
 }
 
+/// The change of a row, in its present form.
+fn change(row: &PgRow) -> PortResult<(SpaceId, Change)> {
+    let space = row::id(row, "space", SpaceId::new)?;
+    let change = match row::get::<Option<&str>>(row, "webhook")? {
+        Some(id) => {
+            let webhook = maybe_webhook(row, id)?.map(Box::new);
+            Change::Webhook(row::id(row, "webhook", WebhookId::new)?, webhook)
+        }
+        None => Change::Settings(Box::new(settings(space.as_str(), row::get(row, "body")?)?)),
+    };
+    Ok((space, change))
+}
+
 #[async_trait]
 impl Subscriptions for Database {
     async fn load(&self, space: &SpaceId) -> PortResult<Snapshot> {
-        // At least one row, whether there are webhooks or not.
+        // One row for the version and the settings, one for each webhook: a statement sees one instant.
         let rows = sqlx::query(
-            "SELECT v.version, w.id, w.body FROM (SELECT COALESCE(MAX(version), 0) AS version FROM changes) v \
-             LEFT JOIN webhooks w ON w.space = $1",
+            "SELECT v.version, NULL AS id, s.body FROM (SELECT COALESCE(MAX(version), 0) AS version FROM changes) v \
+             LEFT JOIN space_settings s ON s.space = $1 \
+             UNION ALL SELECT 0, w.id, w.body FROM webhooks w WHERE w.space = $1",
         )
         .bind(space.as_str())
         .fetch_all(self.pool())
         .await
         .map_err(fail("load the webhooks of a space"))?;
-        let mut snapshot = Snapshot { version: 0, webhooks: Vec::new() };
+        let mut snapshot = Snapshot { version: 0, webhooks: Vec::new(), settings: SpaceSettings::default() };
         for row in &rows {
-            snapshot.version = row::number(row, "version")?;
-            if let Some(id) = row::get::<Option<&str>>(row, "id")? {
-                snapshot.webhooks.extend(maybe_webhook(row, id)?);
+            match row::get::<Option<&str>>(row, "id")? {
+                Some(id) => snapshot.webhooks.extend(maybe_webhook(row, id)?),
+                None => {
+                    snapshot.version = row::number(row, "version")?;
+                    snapshot.settings = settings(space.as_str(), row::get(row, "body")?)?;
+                }
             }
         }
         Ok(snapshot)
@@ -86,10 +110,11 @@ impl Subscriptions for Database {
 
     async fn changes_since(&self, since: u64) -> PortResult<Changes> {
         let rows = sqlx::query(
-            "SELECT v.version, v.oldest, c.space, c.webhook, w.body FROM \
+            "SELECT v.version, v.oldest, c.space, c.webhook, COALESCE(w.body, s.body) AS body FROM \
              (SELECT COALESCE(MAX(version), 0) AS version, COALESCE(MIN(version), 0) AS oldest FROM changes) v \
              LEFT JOIN (SELECT DISTINCT space, webhook FROM changes WHERE version > $1) c ON true \
-             LEFT JOIN webhooks w ON w.space = c.space AND w.id = c.webhook",
+             LEFT JOIN webhooks w ON w.space = c.space AND w.id = c.webhook \
+             LEFT JOIN space_settings s ON s.space = c.space AND c.webhook IS NULL",
         )
         .bind(i64::try_from(since).unwrap_or(i64::MAX))
         .fetch_all(self.pool())
@@ -102,9 +127,8 @@ impl Subscriptions for Database {
             // database.
             let oldest: u64 = row::number(row, "oldest")?;
             changes.incomplete = since > changes.version || oldest > since.saturating_add(1);
-            if let Some(id) = row::get::<Option<&str>>(row, "webhook")? {
-                let place = (row::id(row, "space", SpaceId::new)?, row::id(row, "webhook", WebhookId::new)?);
-                changes.changed.push((place.0, place.1, maybe_webhook(row, id)?));
+            if row::get::<Option<&str>>(row, "space")?.is_some() {
+                changes.changed.push(change(row)?);
             }
         }
         if changes.incomplete {

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use postrider_adapter_redis::{Announced, RedisSubscriptions, TRUTH_EVERY};
+use postrider_domain::space::SpaceSettings;
 use postrider_domain::webhook::{Disabled, DisabledBy, Webhook};
+use postrider_ports::access::Spaces;
 use postrider_ports::registry::{Disable, Registry};
-use postrider_ports::subscriptions::Subscriptions;
+use postrider_ports::subscriptions::{Change, Subscriptions};
 use postrider_testkit::START;
 use postrider_testkit::builders::{SPACE, space, webhook, webhook_id};
 
@@ -40,8 +42,7 @@ async fn a_published_change_is_seen_by_every_worker_with_its_next_look() {
     for (worker, before) in workers.iter().zip(versions) {
         assert!(worker.version().await.expect("both are there") > before);
         let changes = worker.changes_since(before).await.expect("both are there");
-        let changed: Vec<_> =
-            changes.changed.iter().map(|(_, _, form)| form.as_ref().map(|one| &*one.name)).collect();
+        let changed: Vec<_> = changes.webhooks().map(|(.., form)| form.map(|one| &*one.name)).collect();
         assert_eq!((changed, changes.incomplete), (vec![Some("New")], false));
         assert_eq!(names(worker).await, ["New"]);
     }
@@ -83,11 +84,11 @@ async fn without_the_server_the_truth_answers_and_what_changed_meanwhile_is_not_
 async fn a_cache_that_lost_a_part_or_belongs_to_another_store_begins_anew() {
     for damage in [
         &["FLUSHALL"][..],
-        &["DEL", "postrider:{*}:changes"],
-        &["DEL", "postrider:{*}:changes:forms"],
-        &["HSET", "postrider:{*}:changes:state", "version", "900000"],
-        &["SET", "postrider:{default}:webhooks", "not ours"],
-        &["HSET", "postrider:{default}:webhooks", "w", "not ours"],
+        &["DEL", "postrider:{*}:changes2"],
+        &["DEL", "postrider:{*}:changes2:forms"],
+        &["HSET", "postrider:{*}:changes2:state", "version", "900000"],
+        &["SET", "postrider:{default}:webhooks2", "not ours"],
+        &["HSET", "postrider:{default}:webhooks2", "w", "not ours"],
     ] {
         let bench = Bench::start().await;
         let worker = bench.worker();
@@ -103,7 +104,7 @@ async fn a_cache_that_lost_a_part_or_belongs_to_another_store_begins_anew() {
         let now = worker.version().await.expect("both are there");
         assert_eq!(now, bench.store.version().await.expect("it is there"), "{damage:?}");
         let changes = worker.changes_since(before).await.expect("both are there");
-        let is_told = changes.incomplete || changes.changed.iter().any(|(_, id, _)| *id == webhook_id("w"));
+        let is_told = changes.incomplete || changes.webhooks().any(|(_, id, _)| *id == webhook_id("w"));
         assert!(is_told, "{damage:?}: {changes:?}");
         assert_eq!(names(&bench.worker()).await, ["New"], "{damage:?}");
     }
@@ -149,7 +150,7 @@ async fn who_is_too_far_behind_asks_the_truth() {
     assert_eq!(names(&worker).await.len(), 1100);
     let mut terminal = bench.terminal().await;
     let kept: usize = redis::cmd("ZCARD")
-        .arg("postrider:{*}:changes")
+        .arg("postrider:{*}:changes2")
         .query_async(&mut terminal)
         .await
         .expect("the server tells");
@@ -183,7 +184,7 @@ async fn an_announced_store_changes_webhooks_and_says_so_also_while_nobody_hears
 #[tokio::test]
 async fn foreign_data_under_every_key_of_the_cache_hides_no_change() {
     let keys = ["changes", "changes:state", "changes:forms"].map(|part| format!("postrider:{{*}}:{part}"));
-    for key in keys.into_iter().chain(["postrider:{default}:webhooks".to_owned()]) {
+    for key in keys.into_iter().chain(["postrider:{default}:webhooks2".to_owned()]) {
         for foreign in [["SET", &key, "gibberish"], ["RPUSH", &key, "x"]] {
             let bench = Bench::start().await;
             let worker = bench.worker();
@@ -200,5 +201,52 @@ async fn foreign_data_under_every_key_of_the_cache_hides_no_change() {
             assert!(changes.incomplete || changes.changed.len() == 1, "{foreign:?}: {changes:?}");
             assert_eq!(names(&worker).await, ["New"], "{foreign:?}");
         }
+    }
+}
+
+fn retried(times: u32, version: u64) -> SpaceSettings {
+    SpaceSettings { version, max_retries: Some(times), ..SpaceSettings::default() }
+}
+
+#[tokio::test]
+async fn settings_that_are_not_in_the_cache_come_from_the_truth_and_are_cached() {
+    let bench = Bench::start().await;
+    let worker = bench.worker();
+    worker.published().await.expect("both are there");
+    bench.store.create(&named("Hook", 0)).await.expect("it is new");
+    assert!(bench.store.put_settings(&space(SPACE), &retried(5, 1), 0).await.expect("it is there"));
+    worker.published().await.expect("both are there");
+    assert_eq!(names(&worker).await, ["Hook"]);
+    // A release that knows no settings would have written it so.
+    bench.type_in(&["HDEL", "postrider:{default}:webhooks2", "#settings"]).await;
+    for looked in ["the truth", "the cache"] {
+        let snapshot = bench.worker().load(&space(SPACE)).await.expect("both are there");
+        assert_eq!(snapshot.settings, retried(5, 1), "from {looked}");
+        assert_eq!(snapshot.webhooks.len(), 1, "from {looked}");
+        let cached = bench.type_in(&["HEXISTS", "postrider:{default}:webhooks2", "#settings"]).await;
+        assert_eq!(cached, redis::Value::Int(1), "after {looked}");
+    }
+}
+
+#[tokio::test]
+async fn changed_settings_are_seen_by_every_worker_with_its_next_look() {
+    let bench = Bench::start().await;
+    let workers = [bench.worker(), bench.worker()];
+    let mut versions = Vec::new();
+    for worker in &workers {
+        worker.published().await.expect("both are there");
+        versions.push(worker.version().await.expect("both are there"));
+        let before = worker.load(&space(SPACE)).await.expect("both are there").settings;
+        assert_eq!(before, SpaceSettings::default());
+    }
+    let announced = Announced::new(Arc::clone(&bench.store), Arc::new(bench.worker()));
+    assert!(announced.put_settings(&space(SPACE), &retried(7, 1), 0).await.expect("both are there"));
+    for (worker, before) in workers.iter().zip(versions) {
+        assert!(worker.version().await.expect("both are there") > before);
+        let changes = worker.changes_since(before).await.expect("both are there");
+        let settings = Change::Settings(Box::new(retried(7, 1)));
+        assert_eq!((changes.changed, changes.incomplete), (vec![(space(SPACE), settings)], false));
+        let loaded = worker.load(&space(SPACE)).await.expect("both are there").settings;
+        assert_eq!(loaded, retried(7, 1));
     }
 }

@@ -49,11 +49,11 @@ impl Bench {
         client.get_multiplexed_async_connection().await.expect("the server is there")
     }
 
-    async fn type_in(&self, words: &[&str]) {
+    async fn type_in(&self, words: &[&str]) -> redis::Value {
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
         let done: redis::RedisResult<redis::Value> = command.query_async(&mut self.terminal().await).await;
-        done.expect("the server does it");
+        done.expect("the server does it")
     }
 
     /// How many connections listen for hints.

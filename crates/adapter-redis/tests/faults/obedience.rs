@@ -33,7 +33,7 @@ async fn all_obey(workers: &[(Arc<RedisSubscriptions>, u64)]) {
     for (worker, before) in workers {
         assert!(worker.version().await.expect("both are there") > *before);
         let changes = worker.changes_since(*before).await.expect("both are there");
-        let forms: Vec<&Webhook> = changes.changed.iter().filter_map(|one| one.2.as_ref()).collect();
+        let forms: Vec<&Webhook> = changes.webhooks().filter_map(|one| one.2).collect();
         assert!(changes.incomplete || forms.iter().any(|form| form.name == "New"), "{changes:?}");
         assert_eq!(names(worker).await, ["New"]);
     }

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use postrider_domain::id::{EnvironmentId, SpaceId, TokenId};
+use postrider_domain::space::SpaceSettings;
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::token::{Grant, Role, Token};
 use postrider_ports::access::{Space, Spaces, Tokens};
@@ -9,6 +10,7 @@ use postrider_ports::error::{PortError, PortResult};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
+use super::settings;
 use crate::database::Database;
 use crate::fault::port_error;
 use crate::instant;
@@ -119,6 +121,16 @@ impl Spaces for Database {
             })
         });
         self.shared.writer.single("store a space", work).await
+    }
+
+    async fn settings(&self, id: &SpaceId) -> PortResult<SpaceSettings> {
+        let what = "read the settings of a space";
+        let mut reader = self.reader(what).await?;
+        settings::find(&mut reader, id).await.map_err(|fault| fault.into_port(what))
+    }
+
+    async fn put_settings(&self, id: &SpaceId, settings: &SpaceSettings, expected: u64) -> PortResult<bool> {
+        settings::put(self, id, settings, expected).await
     }
 }
 

@@ -19,8 +19,8 @@ const OURSELVES: &str = "postrider";
 #[async_trait]
 impl Registry for Database {
     async fn create(&self, webhook: &Webhook) -> PortResult<()> {
-        let place = (webhook.space.clone(), webhook.id.clone());
-        let (space, id) = place.clone();
+        let (space, id) = (webhook.space.clone(), webhook.id.clone());
+        let place = (space.clone(), Some(id.clone()));
         let (version, body) = (column(webhook.version)?, webhook.encode());
         let work = step(move |connection| {
             Box::pin(async move {
@@ -38,7 +38,7 @@ impl Registry for Database {
     }
 
     async fn update(&self, webhook: &Webhook, expected: u64) -> PortResult<Written> {
-        let place = (webhook.space.clone(), webhook.id.clone());
+        let place = (webhook.space.clone(), Some(webhook.id.clone()));
         let webhook = webhook.clone();
         let work = step(move |connection| {
             Box::pin(async move {
@@ -56,8 +56,8 @@ impl Registry for Database {
     }
 
     async fn delete(&self, space: &SpaceId, id: &WebhookId, expected: Option<u64>) -> PortResult<Written> {
-        let place = (space.clone(), id.clone());
-        let (space, id) = place.clone();
+        let (space, id) = (space.clone(), id.clone());
+        let place = (space.clone(), Some(id.clone()));
         let work = step(move |connection| {
             Box::pin(async move {
                 let Some(known) = find(connection, &space, &id).await? else {
@@ -108,8 +108,8 @@ impl Registry for Database {
 #[async_trait]
 impl Disable for Database {
     async fn disable(&self, space: &SpaceId, id: &WebhookId, why: &Disabled) -> PortResult<bool> {
-        let place = (space.clone(), id.clone());
-        let (space, id) = place.clone();
+        let (space, id) = (space.clone(), id.clone());
+        let place = (space.clone(), Some(id.clone()));
         let why = why.clone();
         let work = step(move |connection| {
             Box::pin(async move {
@@ -156,6 +156,6 @@ async fn replace(connection: &mut SqliteConnection, webhook: &Webhook) -> Result
 }
 
 /// A version as the column keeps it.
-fn column(version: u64) -> PortResult<i64> {
+pub(super) fn column(version: u64) -> PortResult<i64> {
     i64::try_from(version).map_err(|_| PortError::permanent(format!("version {version} is out of range")))
 }

@@ -6,7 +6,7 @@ use postrider_domain::webhook::{Disabled, DisabledBy};
 use postrider_ports::bodies::Bodies;
 use postrider_ports::error::PortErrorKind;
 use postrider_ports::registry::{Disable, Registry};
-use postrider_ports::subscriptions::Subscriptions;
+use postrider_ports::subscriptions::{Change, Subscriptions};
 use postrider_testkit::builders::{SPACE, content, space, webhook, webhook_id};
 use sqlx::Connection;
 
@@ -35,7 +35,7 @@ async fn the_version_goes_on_after_a_restart() {
     assert_eq!(rig.database.version().await.expect("version"), 2);
     let changes = rig.database.changes_since(0).await.expect("changes");
     assert_eq!((changes.version, changes.incomplete), (2, false));
-    assert_eq!(changes.changed, [(space(SPACE), webhook_id("w1"), None)]);
+    assert_eq!(changes.changed, [(space(SPACE), Change::Webhook(webhook_id("w1"), None))]);
 }
 
 #[tokio::test]

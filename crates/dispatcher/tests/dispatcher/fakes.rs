@@ -11,6 +11,7 @@ use postrider_domain::id::{SpaceId, WebhookId};
 use postrider_domain::message::{Queue, RecordsMessage, TraceContext};
 use postrider_domain::record::Record;
 use postrider_domain::secret::Sealed;
+use postrider_domain::space::SpaceSettings;
 use postrider_domain::timestamp::{Day, Timestamp};
 use postrider_domain::webhook::{Disabled, RateLimit, Status, Webhook};
 use postrider_ports::bodies::Bodies;
@@ -21,7 +22,7 @@ use postrider_ports::progress::{Asked, Marks, Progresses};
 use postrider_ports::queue::{Consume, Consumers, Lease, Message, Outgoing, Publish, Received};
 use postrider_ports::registry::Disable;
 use postrider_ports::secrets::{Place, Secrets};
-use postrider_ports::subscriptions::{Changes, Snapshot, Subscriptions};
+use postrider_ports::subscriptions::{Change, Changes, Snapshot, Subscriptions};
 use postrider_ports::windows::{Newest, Opening, Windows};
 use postrider_testkit::ManualClock;
 use tokio::sync::Notify;
@@ -40,7 +41,10 @@ pub(crate) struct Servers {
 pub(crate) struct State {
     pub(crate) version: u64,
     pub(crate) webhooks: HashMap<(SpaceId, WebhookId), Webhook>,
-    pub(crate) changes: Vec<(u64, SpaceId, WebhookId)>,
+    /// Settings of spaces.
+    pub(crate) settings: HashMap<SpaceId, SpaceSettings>,
+    /// A webhook, or (`None`) the settings of the space.
+    pub(crate) changes: Vec<(u64, SpaceId, Option<WebhookId>)>,
     /// Changes up to this version are forgotten.
     pub(crate) forgotten: u64,
     pub(crate) marks: HashMap<DeliveryId, Progress>,
@@ -69,11 +73,18 @@ impl State {
     /// Makes, changes or deletes a webhook.
     pub(crate) fn change(&mut self, space: &SpaceId, id: &WebhookId, webhook: Option<Webhook>) {
         self.version += 1;
-        self.changes.push((self.version, space.clone(), id.clone()));
+        self.changes.push((self.version, space.clone(), Some(id.clone())));
         match webhook {
             Some(webhook) => drop(self.webhooks.insert((space.clone(), id.clone()), webhook)),
             None => drop(self.webhooks.remove(&(space.clone(), id.clone()))),
         }
+    }
+
+    /// Changes the settings of a space.
+    pub(crate) fn settle(&mut self, space: &SpaceId, settings: SpaceSettings) {
+        self.version += 1;
+        self.changes.push((self.version, space.clone(), None));
+        self.settings.insert(space.clone(), settings);
     }
 
     fn write(&mut self, record: &Record) {
@@ -118,7 +129,9 @@ impl Subscriptions for Servers {
         let load = async || {
             let state = self.lock();
             let of_space = state.webhooks.iter().filter(|((of, _), _)| of == space);
-            Snapshot { version: state.version, webhooks: of_space.map(|(_, one)| one.clone()).collect() }
+            let webhooks = of_space.map(|(_, one)| one.clone()).collect();
+            let settings = state.settings.get(space).cloned().unwrap_or_default();
+            Snapshot { version: state.version, webhooks, settings }
         };
         self.taps.pass("subscriptions.load", load).await
     }
@@ -132,8 +145,16 @@ impl Subscriptions for Servers {
             let state = self.lock();
             let later = state.changes.iter().filter(|(at, ..)| *at > version);
             let changed = later.map(|(_, space, id)| {
-                let webhook = state.webhooks.get(&(space.clone(), id.clone())).cloned();
-                (space.clone(), id.clone(), webhook)
+                let change = match id {
+                    Some(id) => {
+                        let webhook = state.webhooks.get(&(space.clone(), id.clone())).cloned();
+                        Change::Webhook(id.clone(), webhook.map(Box::new))
+                    }
+                    None => {
+                        Change::Settings(Box::new(state.settings.get(space).cloned().unwrap_or_default()))
+                    }
+                };
+                (space.clone(), change)
             });
             let incomplete = version < state.forgotten;
             Changes { version: state.version, changed: changed.collect(), incomplete }

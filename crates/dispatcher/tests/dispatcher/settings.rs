@@ -1,6 +1,7 @@
 //! The webhooks change while the dispatcher runs.
 
-use postrider_testkit::builders::{event, webhook};
+use postrider_domain::space::{SpaceConstants, SpaceSettings};
+use postrider_testkit::builders::{SPACE, event, space, webhook};
 
 use crate::world::{World, seconds};
 
@@ -22,6 +23,33 @@ async fn a_change_is_seen_within_half_a_second_and_with_a_hint_at_once() {
     world.accept(event("Entry.publish").id("e3")).await;
     crate::world::idle().await;
     assert_eq!(world.arrived("h").len(), 1, "the hint was enough");
+    assert_eq!(world.taps.calls("subscriptions.load"), 1, "only what changed was read");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn settings_of_the_space_are_obeyed_from_the_first_load_on_and_when_they_change() {
+    let world = World::with([webhook("w").topic("*.*").dialect("datocms").build()]);
+    let named = |site: &str, version| {
+        let constants = SpaceConstants { site_id: Some(site.to_owned()), ..SpaceConstants::default() };
+        SpaceSettings { version, constants, ..SpaceSettings::default() }
+    };
+    world.servers.lock().settle(&space(SPACE), named("site-one", 1));
+    let running = world.start();
+    world.accept(event("Entry.publish").id("e1")).await;
+    world.pass(seconds(1)).await;
+    world.servers.lock().settle(&space(SPACE), named("site-two", 2));
+    world.pass(std::time::Duration::from_millis(500)).await;
+    world.accept(event("Entry.publish").id("e2")).await;
+    world.pass(seconds(1)).await;
+    let bodies: Vec<String> = world
+        .arrived("w")
+        .iter()
+        .map(|one| String::from_utf8_lossy(one.request.body.as_deref().expect("a body")).into_owned())
+        .collect();
+    assert_eq!(bodies.len(), 2);
+    assert!(bodies[0].contains(r#""site_id":"site-one""#), "{}", bodies[0]);
+    assert!(bodies[1].contains(r#""site_id":"site-two""#), "{}", bodies[1]);
     assert_eq!(world.taps.calls("subscriptions.load"), 1, "only what changed was read");
     running.stop().await;
 }

@@ -9,6 +9,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use postrider_domain::id::SpaceId;
 use postrider_domain::message::TraceContext;
+use postrider_domain::space::SpaceSettings;
 use postrider_ingest::{Settings, run};
 use postrider_ports::access::{Space, Spaces};
 use postrider_ports::error::{PortError, PortResult};
@@ -227,6 +228,14 @@ impl Spaces for FaultySpaces {
 
     async fn put_space(&self, space: &Space) -> PortResult<()> {
         self.inner.put_space(space).await
+    }
+
+    async fn settings(&self, id: &SpaceId) -> PortResult<SpaceSettings> {
+        self.inner.settings(id).await
+    }
+
+    async fn put_settings(&self, id: &SpaceId, settings: &SpaceSettings, expected: u64) -> PortResult<bool> {
+        self.inner.put_settings(id, settings, expected).await
     }
 }
 

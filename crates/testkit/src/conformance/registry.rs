@@ -1,6 +1,7 @@
 //! The suite for webhooks as management writes them, and for switching them off.
 
 use postrider_domain::webhook::{Disabled, DisabledBy, Status, Webhook};
+use postrider_ports::access::Spaces;
 use postrider_ports::error::PortErrorKind;
 use postrider_ports::registry::{Disable, Registry, Written};
 use postrider_ports::subscriptions::Subscriptions;
@@ -9,10 +10,10 @@ use super::{Bench, Checked, Fault, ensure, same, suite};
 use crate::builders::{SPACE, space, webhook, webhook_id};
 use crate::clock::START;
 
-/// Webhooks from both sides.
-pub trait WebhookAdapter: Registry + Disable + Subscriptions {}
+/// Webhooks and settings from both sides.
+pub trait WebhookAdapter: Registry + Disable + Spaces + Subscriptions {}
 
-impl<T: Registry + Disable + Subscriptions> WebhookAdapter for T {}
+impl<T: Registry + Disable + Spaces + Subscriptions> WebhookAdapter for T {}
 
 suite!(
     "the registry of webhooks",

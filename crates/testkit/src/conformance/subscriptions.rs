@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use postrider_domain::space::SpaceSettings;
 use postrider_domain::webhook::{Disabled, DisabledBy, Webhook};
-use postrider_ports::subscriptions::Changes;
+use postrider_ports::subscriptions::{Change, Changes};
 
 use super::registry::{WebhookAdapter, WebhookBench};
 use super::{Checked, ensure, same, suite};
-use crate::builders::{SPACE, space, webhook, webhook_id};
+use crate::builders::{SPACE, settings, space, webhook, webhook_id};
 use crate::clock::START;
 
 suite!(
@@ -20,13 +21,15 @@ suite!(
         no_change_is_an_empty_and_complete_list,
         a_version_that_was_never_given_is_answered_as_incomplete,
         a_change_hints,
+        settings_are_loaded_with_their_space,
+        a_change_of_settings_is_a_change,
     ]
 );
 
 /// The changes by `space/id`: the name of each, `None` for a deleted one.
 fn by_place(changes: &Changes) -> BTreeMap<String, Option<String>> {
-    let name = |webhook: &Option<Webhook>| webhook.as_ref().map(|one| one.name.clone());
-    changes.changed.iter().map(|(space, id, now)| (format!("{space}/{id}"), name(now))).collect()
+    let name = |webhook: Option<&Webhook>| webhook.map(|one| one.name.clone());
+    changes.webhooks().map(|(space, id, now)| (format!("{space}/{id}"), name(now))).collect()
 }
 
 async fn a_space_is_loaded_with_its_version_and_nothing_of_others(bench: &WebhookBench<'_>) -> Checked {
@@ -116,4 +119,45 @@ async fn a_change_hints(bench: &WebhookBench<'_>) -> Checked {
         ensure!(number < 1000, "a thousand changes and no hint");
         number += 1;
     }
+}
+
+async fn settings_are_loaded_with_their_space(bench: &WebhookBench<'_>) -> Checked {
+    let own = space(SPACE);
+    same!(bench.on.load(&own).await?.settings, SpaceSettings::default(), "settings that were never put");
+    bench.on.create(&webhook("w1").build()).await?;
+    bench.on.put_settings(&own, &settings(1), 0).await?;
+    let snapshot = bench.on.load(&own).await?;
+    same!(snapshot.settings, settings(1), "the settings");
+    same!(snapshot.webhooks.len(), 1, "webhooks");
+    same!(snapshot.version, bench.on.version().await?, "the version of the snapshot");
+    let other = bench.on.load(&space("other")).await?;
+    same!(other.settings, SpaceSettings::default(), "the settings of another space");
+    same!(bench.on.load(&own).await?, snapshot, "the space, loaded again");
+    Ok(())
+}
+
+async fn a_change_of_settings_is_a_change(bench: &WebhookBench<'_>) -> Checked {
+    let own = space(SPACE);
+    bench.on.create(&webhook("w1").build()).await?;
+    let since = bench.on.version().await?;
+    for version in 1..4 {
+        let before = bench.on.version().await?;
+        bench.on.put_settings(&own, &settings(version), version - 1).await?;
+        ensure!(bench.on.version().await? > before, "the version grows with settings {version}");
+    }
+    let last = bench.on.version().await?;
+    bench.on.put_settings(&own, &settings(9), 1).await?;
+    same!(bench.on.version().await?, last, "the version after settings that were not taken");
+    bench.on.update(&webhook("w1").name("New").version(1).build(), 0).await?;
+    let mut changes = bench.on.changes_since(since).await?;
+    ensure!(!changes.incomplete, "a short list of changes is complete");
+    same!(
+        by_place(&changes),
+        BTreeMap::from([(format!("{SPACE}/w1"), Some("New".to_owned()))]),
+        "the webhooks"
+    );
+    changes.changed.retain(|(_, change)| matches!(change, Change::Settings(_)));
+    let once = (own, Change::Settings(Box::new(settings(3))));
+    same!(changes.changed, [once], "the settings, once, in their present form");
+    Ok(())
 }

@@ -89,6 +89,7 @@ impl Servers {
         };
         let store = Store {
             registry: announced.clone(),
+            spaces: announced.clone(),
             disable: announced,
             subscriptions: cached,
             ..Store::of(&database)
