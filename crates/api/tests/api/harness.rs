@@ -130,7 +130,9 @@ impl Instance {
         };
         exchange.check();
         let text = String::from_utf8(bytes.to_vec()).expect("UTF-8");
-        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect("JSON") };
+        let is_json =
+            parts.headers.get("content-type").is_some_and(|kind| !kind.as_bytes().starts_with(b"text/"));
+        let body = if is_json { serde_json::from_str(&text).expect("JSON") } else { Value::Null };
         Answer { status: parts.status, headers: parts.headers, text, body }
     }
 

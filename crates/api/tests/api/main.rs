@@ -8,6 +8,7 @@ mod harness;
 mod keys;
 mod openapi;
 mod parked;
+mod roles;
 mod secrets;
 mod sources;
 mod spaces;
