@@ -78,7 +78,9 @@ impl Control {
             Err(failure) => Ended::Failed(failure.kind),
         };
         let policy = retry_policy(webhook, &settings, dialect);
-        let taken = dialect.judge(&ended, &policy.on) == Outcome::Success;
+        let answer = (&ended, result.as_ref().ok());
+        let taken =
+            postrider_dialects::judge(dialect, &webhook.action, answer, &policy.on) == Outcome::Success;
         let (response, failure) = match result {
             Ok(response) => (Some(mask.response(&response)), None),
             Err(Failure { kind, message }) => (None, Some(Failure { kind, message: mask.text(&message) })),

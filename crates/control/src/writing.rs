@@ -45,7 +45,8 @@ impl Control {
         let dialect = dialect(&webhook.dialect)?;
         let settings = self.settings_of(&webhook.space).await?;
         let now = self.now();
-        let secrets = open_webhook(&*self.deps.secrets, webhook, &settings, now).map_err(crate::keys::shut)?;
+        let secrets =
+            open_webhook(&*self.deps.secrets, webhook, &settings, now).map_err(crate::keys::shut)?;
         let head = Arc::new(event.head.clone());
         let delivery = DeliveryRef { event: head, webhook: webhook.id.clone(), generation: 0 };
         let occasion = Occasion {
@@ -57,23 +58,25 @@ impl Control {
             attempt: 1,
             now,
         };
-        Ok(dialect.write(&occasion).map(|rendered| Written {
-            delivery,
-            dialect,
-            rendered,
-            mask: Mask::new(webhook, &secrets),
-            timeout: webhook.timeout.unwrap_or_else(|| dialect.default_timeout()),
-            settings,
-        }))
+        Ok(postrider_dialects::render(dialect, &occasion, postrider_dialects::slack::BASE_URL).map(
+            |rendered| Written {
+                delivery,
+                dialect,
+                rendered,
+                mask: Mask::new(webhook, &secrets),
+                timeout: webhook.timeout.unwrap_or_else(|| dialect.default_timeout()),
+                settings,
+            },
+        ))
     }
 }
 
-/// How a webhook's failed deliveries are retried.
+/// How a webhook's failed deliveries are retried: as it says itself, else as its space says, else as its dialect does.
 pub(crate) fn retry_policy(
     webhook: &Webhook,
     settings: &SpaceSettings,
     dialect: &dyn Dialect,
 ) -> RetryPolicy {
-    let _ = settings;
-    webhook.retry.clone().unwrap_or_else(|| dialect.default_policy())
+    let own = webhook.retry.clone().or_else(|| settings.retry_policy());
+    own.unwrap_or_else(|| dialect.default_policy())
 }

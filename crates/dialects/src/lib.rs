@@ -16,6 +16,7 @@
 //! - [`options`]: the switches a webhook may set.
 //! - [`received`]: what a source takes in, and how it proves that it is genuine.
 //! - [`mustache`]: templates of bodies and URLs; [`pointer`]: Contentful's, with JSON pointers.
+//! - [`slack`]: messages to Slack, and what its answers mean; [`render`], [`judge`]: one of both for any webhook.
 //! - [`read_error`]: why a payload was refused.
 
 pub mod cloudevents;
@@ -34,6 +35,7 @@ pub mod pointer;
 pub mod read_error;
 pub mod received;
 pub mod request;
+pub mod slack;
 pub mod standard_webhooks;
 pub mod topics;
 
@@ -46,6 +48,11 @@ mod hash;
 mod js_json;
 mod ordered;
 mod percent;
+
+use postrider_domain::call::RecordedResponse;
+use postrider_domain::outcome::{Ended, Outcome};
+use postrider_domain::retry::RetryOn;
+use postrider_domain::webhook::WebhookAction;
 
 pub use dialect::{Dialect, Occasion};
 pub use fields::depth;
@@ -76,6 +83,32 @@ const NAMES: &[&str] = &[
     contismo::NAME,
     cloudevents::NAME,
 ];
+
+/// Makes the request of a webhook: as its dialect writes it, or as a message to Slack, whose API is at `slack_base_url`
+/// ([`slack::BASE_URL`] unless the settings say otherwise).
+pub fn render(
+    dialect: &dyn Dialect,
+    occasion: &Occasion<'_>,
+    slack_base_url: &str,
+) -> Result<Rendered, RenderError> {
+    match &occasion.webhook.action {
+        WebhookAction::Http(_) => dialect.write(occasion),
+        WebhookAction::Slack(target) => slack::write(occasion, target, slack_base_url),
+    }
+}
+
+/// What the answer to such a request means for the delivery.
+pub fn judge(
+    dialect: &dyn Dialect,
+    action: &WebhookAction,
+    (ended, response): (&Ended, Option<&RecordedResponse>),
+    on: &RetryOn,
+) -> Outcome {
+    match action {
+        WebhookAction::Http(_) => dialect.judge(ended, on),
+        WebhookAction::Slack(_) => slack::judge(ended, response, on),
+    }
+}
 
 /// The dialect of this name.
 pub fn dialect(name: &str) -> Option<&'static dyn Dialect> {

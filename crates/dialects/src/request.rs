@@ -15,6 +15,9 @@ use crate::{contentful, mustache};
 /// Who we say we are.
 pub const USER_AGENT: &str = concat!("Postrider/", env!("CARGO_PKG_VERSION"));
 
+/// With this header a body leaves in chunks, without `Content-Length`. It stands in the record as it is sent.
+pub const IN_CHUNKS: (&str, &str) = ("Transfer-Encoding", "chunked");
+
 /// Headers that belong to the connection (RFC 9110 §7.6.1) or that the client sets itself.
 const RESERVED: [&str; 10] = [
     "connection",
@@ -74,6 +77,15 @@ pub enum RenderError {
          signature to auto"
     )]
     NoKeyPair,
+    /// The webhook posts to Slack through a connection that is not there.
+    #[error("the Slack connection {0:?} is gone: choose another one at the webhook, or connect Slack again")]
+    NoSlackConnection(String),
+    /// A bot needs to know the channel.
+    #[error("the Slack action names no channel: choose one that the bot is in")]
+    NoSlackChannel,
+    /// The webhook's action is no HTTP call.
+    #[error("the webhook posts to Slack, which no dialect writes")]
+    NoUrl,
     /// The space's key pair is damaged.
     #[error("the space's key pair cannot sign: have a new one made")]
     KeyPair,
@@ -161,7 +173,7 @@ pub(crate) fn assemble(
     said: Said,
     sign: impl FnOnce(&Rendered) -> Result<Vec<(String, String)>, RenderError>,
 ) -> Result<Rendered, RenderError> {
-    let target = target(occasion);
+    let target = occasion.webhook.action.http().ok_or(RenderError::NoUrl)?;
     let Reshaped { url, headers: custom, content_type, body } = match transformation(occasion) {
         Some(transformation) => pointer::reshape(occasion, transformation, &said)?,
         None => Reshaped::not(occasion, &said),
@@ -184,6 +196,12 @@ pub(crate) fn assemble(
     let mut rendered = Rendered { method: target.method, url, headers, body: carries_body.then_some(body) };
     let signatures = sign(&rendered)?;
     rendered.headers.extend(signatures.into_iter().filter(|(name, _)| !replaced(name)));
+    let asked = transformation(occasion).and_then(|transformation| transformation.include_content_length);
+    if asked == Some(false) && carries_body {
+        // After signing: how a body is framed is the connection's business.
+        let (name, value) = IN_CHUNKS;
+        rendered.headers.push((name.to_owned(), value.to_owned()));
+    }
     Ok(rendered)
 }
 

@@ -86,7 +86,10 @@ pub(crate) async fn call(worker: &Worker, turn: &Turn<'_>, event: &Event) -> Res
         }
     };
     let ended = ended(&sent, worker.now());
-    let outcome = if locked { Outcome::Retry { not_before: None } } else { judge(known, &ended) };
+    let outcome = match &sent.result {
+        _ if locked => Outcome::Retry { not_before: None },
+        result => judge(known, &ended, result.as_ref().ok()),
+    };
     telemetry::ended(&span, &ended);
     span.end();
     worker.metrics.stage(Stage::Call).record(sent.timings.total);
@@ -135,7 +138,7 @@ fn render(worker: &Worker, turn: &Turn<'_>, event: &Event) -> Result<Ready, Unre
         open_webhook(worker.deps.secrets.as_ref(), webhook, space, now).map_err(|error| shut(&error))?;
     let message_id = if ticket.target.generation == 0 { ticket.id } else { ticket.delivery().message_id() };
     let occasion = Occasion { event, webhook, space, secrets: &secrets, message_id, attempt, now };
-    match dialect.write(&occasion) {
+    match postrider_dialects::render(dialect, &occasion, &worker.settings.slack_base_url) {
         Ok(rendered) => Ok(Ready { rendered, mask: Mask::new(webhook, &secrets), timeout: timeout(known) }),
         Err(RenderError::NotExpressible { reason, .. }) => Err(Unready::NotExpressible(reason)),
         Err(error) => Err(Unready::Fault(error.to_string())),
@@ -193,11 +196,9 @@ fn ended(sent: &Sent, now: Timestamp) -> Ended {
     }
 }
 
-fn judge(known: &Known, ended: &Ended) -> Outcome {
-    match (known.dialect, &known.policy) {
-        (Some(dialect), Some(policy)) => dialect.judge(ended, &policy.on),
-        _ => Outcome::Final,
-    }
+fn judge(known: &Known, ended: &Ended, response: Option<&RecordedResponse>) -> Outcome {
+    let (Some(dialect), Some(policy)) = (known.dialect, &known.policy) else { return Outcome::Final };
+    postrider_dialects::judge(dialect, &known.webhook.action, (ended, response), &policy.on)
 }
 
 /// Where the delivery stands after this attempt, and when the next one is due.

@@ -59,7 +59,8 @@ impl Known {
         let key = Key { space: webhook.space.clone(), webhook: webhook.id.clone() };
         let callee = Arc::new(Callee { key, host: host.into() });
         let dialect = postrider_dialects::dialect(&webhook.dialect);
-        let policy = webhook.retry.clone().or_else(|| dialect.map(Dialect::default_policy));
+        let policy = webhook.retry.clone().or_else(|| settings.retry_policy());
+        let policy = policy.or_else(|| dialect.map(Dialect::default_policy));
         Self { webhook, callee, dialect, settings, policy }
     }
 }
@@ -221,7 +222,13 @@ fn weight(webhook: &Webhook) -> usize {
 }
 
 fn weight_of_action(action: &WebhookAction) -> usize {
-    let Some(target) = action.http() else { return 0 };
+    let target = match action {
+        WebhookAction::Http(target) => target,
+        WebhookAction::Slack(slack) => {
+            let template = slack.template.as_ref().and_then(|template| template.body.as_ref());
+            return slack.connection.len() + template.map_or(0, String::len);
+        }
+    };
     let value = |value: &HeaderValue| match value {
         HeaderValue::Plain(value) => value.len(),
         HeaderValue::Secret(sealed) => sealed.as_str().len(),

@@ -31,6 +31,8 @@ pub struct Settings {
     /// How long the outcome of a call that was made is held while queues are away, before its message is given back and
     /// the call is made again. Default 60 s.
     pub patience: Duration,
+    /// Where Slack's API is. Default `https://slack.com/api/`.
+    pub slack_base_url: String,
 }
 
 /// How calls are shared out, per worker.
@@ -99,6 +101,7 @@ impl Default for Settings {
             records: RecordSettings::default(),
             breaker: BreakerSettings::default(),
             patience: Duration::from_secs(60),
+            slack_base_url: postrider_dialects::slack::BASE_URL.to_owned(),
         }
     }
 }

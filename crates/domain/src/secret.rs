@@ -28,6 +28,8 @@ pub struct OpenedSecrets {
     pub space_signing: Option<String>,
     /// The private half of the space's key pair.
     pub space_rsa: Option<String>,
+    /// What opens the door to Slack: the bot's token, or the incoming webhook's URL.
+    pub slack: Option<String>,
     /// The password of basic authentication.
     pub basic_password: Option<String>,
     /// The webhook's custom headers in their order, secret values opened.
@@ -40,7 +42,7 @@ impl OpenedSecrets {
     /// Every secret value, for masking what is recorded.
     pub fn values(&self) -> impl Iterator<Item = &str> {
         let own = self.signing.iter().chain(&self.basic_password).chain(&self.secret_headers);
-        let parts = own.chain(&self.space_signing).chain(&self.space_rsa);
+        let parts = own.chain(&self.space_signing).chain(&self.space_rsa).chain(&self.slack);
         parts.map(String::as_str)
     }
 }

@@ -1,5 +1,6 @@
 //! What a space has settled for all its webhooks: one document per space, versioned, cached beside the webhooks.
 
+use crate::retry::RetryPolicy;
 use crate::secret::Sealed;
 use crate::timestamp::Timestamp;
 
@@ -90,6 +91,12 @@ pub enum SlackAccess {
 }
 
 impl SpaceSettings {
+    /// How webhooks without a policy of their own are retried, if the space says so.
+    pub fn retry_policy(&self) -> Option<RetryPolicy> {
+        // What is out of bounds was never taken in.
+        self.max_retries.and_then(|retries| RetryPolicy::contentful_max_retries(retries).ok())
+    }
+
     /// A connection by its id.
     pub fn slack(&self, id: &str) -> Option<&SlackConnection> {
         self.slack.iter().find(|connection| connection.id == id)

@@ -79,6 +79,20 @@ pub struct Topic {
 pub enum WebhookAction {
     /// Calls a URL.
     Http(HttpTarget),
+    /// Posts a message to Slack.
+    Slack(SlackTarget),
+}
+
+/// Where a Slack message goes, and what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlackTarget {
+    /// The id of one of the space's connections.
+    pub connection: String,
+    /// The channel's id, which a bot needs; an incoming webhook has its own.
+    pub channel: Option<String>,
+    /// `None` is the message that Postrider writes. A body that begins with `{` makes the JSON of the message, another its
+    /// text.
+    pub template: Option<MustacheTemplate>,
 }
 
 /// Where and how an HTTP call goes.
@@ -263,6 +277,15 @@ impl WebhookAction {
     pub fn http(&self) -> Option<&HttpTarget> {
         match self {
             Self::Http(target) => Some(target),
+            Self::Slack(_) => None,
+        }
+    }
+
+    /// The Slack message, if it is one.
+    pub fn slack(&self) -> Option<&SlackTarget> {
+        match self {
+            Self::Slack(target) => Some(target),
+            Self::Http(_) => None,
         }
     }
 
@@ -270,6 +293,7 @@ impl WebhookAction {
     pub fn http_mut(&mut self) -> Option<&mut HttpTarget> {
         match self {
             Self::Http(target) => Some(target),
+            Self::Slack(_) => None,
         }
     }
 }

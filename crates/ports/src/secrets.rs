@@ -2,7 +2,7 @@
 
 use postrider_domain::id::SpaceId;
 use postrider_domain::secret::{OpenedSecrets, Sealed};
-use postrider_domain::space::SpaceSettings;
+use postrider_domain::space::{SlackAccess, SpaceSettings};
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::webhook::{HeaderValue, Webhook};
 
@@ -64,6 +64,13 @@ pub fn open_webhook(
     if let Some(key) = &settings.rsa {
         let place = Place { space: &webhook.space, owner: SPACE, field: RSA };
         opened.space_rsa = Some(secrets.open(place, &key.secret)?);
+    }
+    let connection = webhook.action.slack().and_then(|target| settings.slack(&target.connection));
+    if let Some(connection) = connection {
+        let (SlackAccess::Bot { token: sealed, .. } | SlackAccess::Incoming { url: sealed }) =
+            &connection.access;
+        let place = Place { space: &webhook.space, owner: &connection.id, field: SLACK };
+        opened.slack = Some(secrets.open(place, sealed)?);
     }
     let Some(target) = webhook.action.http() else { return Ok(opened) };
     if let Some(auth) = &target.basic_auth {

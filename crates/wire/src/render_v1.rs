@@ -46,10 +46,7 @@ impl RenderV1 {
                 content_length: transformation.include_content_length,
                 body: transformation.body.as_ref().map(|body| body.as_str().to_owned()),
             })),
-            Render::Mustache(template) => Some(Self::Mustache(MustacheV1 {
-                body: template.body.clone(),
-                escape: template.escape.map(|escape| escape.as_str().to_owned()),
-            })),
+            Render::Mustache(template) => Some(Self::Mustache(MustacheV1::from(template))),
         }
     }
 
@@ -60,11 +57,21 @@ impl RenderV1 {
                 include_content_length: form.content_length,
                 body: form.body.map(json).transpose()?,
             }),
-            Self::Mustache(form) => Render::Mustache(MustacheTemplate {
-                body: form.body,
-                escape: form.escape.map(|name| named("mustache.escape", &name, Escape::parse)).transpose()?,
-            }),
+            Self::Mustache(form) => Render::Mustache(form.into_domain()?),
         })
+    }
+}
+
+impl From<&MustacheTemplate> for MustacheV1 {
+    fn from(template: &MustacheTemplate) -> Self {
+        Self { body: template.body.clone(), escape: template.escape.map(|escape| escape.as_str().to_owned()) }
+    }
+}
+
+impl MustacheV1 {
+    pub(crate) fn into_domain(self) -> Result<MustacheTemplate, DecodeError> {
+        let escape = self.escape.map(|name| named("mustache.escape", &name, Escape::parse)).transpose()?;
+        Ok(MustacheTemplate { body: self.body, escape })
     }
 }
 

@@ -9,12 +9,12 @@ use postrider_domain::secret::Sealed;
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::webhook::{
     Audit, BasicAuth, CustomHeader, Disabled, DisabledBy, HeaderValue, HttpTarget, Method, RateLimit, Render,
-    SigningSecret, Status, Webhook, WebhookAction,
+    SigningSecret, SlackTarget, Status, Webhook, WebhookAction,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::fields::{at, instant, named, to_ms, within};
-use crate::render_v1::RenderV1;
+use crate::render_v1::{MustacheV1, RenderV1};
 use crate::retry_v1::RetryV1;
 use crate::version::{self, V1};
 use crate::wants_v1::WantsV1;
@@ -58,6 +58,17 @@ struct DisabledV1 {
 enum ActionV1 {
     #[serde(rename = "http")]
     Http(HttpV1),
+    #[serde(rename = "slack")]
+    Slack(SlackTargetV1),
+}
+
+#[derive(Serialize, Deserialize)]
+struct SlackTargetV1 {
+    connection: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    channel: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    template: Option<MustacheV1>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -140,7 +151,6 @@ impl Wire for Webhook {
 
 impl From<&Webhook> for WebhookV1 {
     fn from(webhook: &Webhook) -> Self {
-        let WebhookAction::Http(target) = &webhook.action;
         Self {
             v: V1,
             id: webhook.id.to_string(),
@@ -151,7 +161,7 @@ impl From<&Webhook> for WebhookV1 {
                 Status::Disabled(why) => Some(DisabledV1::from(why)),
             },
             wants: WantsV1::from(&webhook.wants),
-            action: ActionV1::Http(HttpV1::from(target)),
+            action: ActionV1::from(&webhook.action),
             dialect: webhook.dialect.clone(),
             options: webhook.options.clone(),
             signing: webhook.signing.iter().map(SigningV1::from).collect(),
@@ -167,6 +177,32 @@ impl From<&Webhook> for WebhookV1 {
                 updated_by: webhook.audit.updated_by.clone(),
             },
         }
+    }
+}
+
+impl From<&WebhookAction> for ActionV1 {
+    fn from(action: &WebhookAction) -> Self {
+        match action {
+            WebhookAction::Http(target) => Self::Http(HttpV1::from(target)),
+            WebhookAction::Slack(target) => Self::Slack(SlackTargetV1 {
+                connection: target.connection.clone(),
+                channel: target.channel.clone(),
+                template: target.template.as_ref().map(MustacheV1::from),
+            }),
+        }
+    }
+}
+
+impl ActionV1 {
+    fn into_domain(self) -> Result<WebhookAction, DecodeError> {
+        Ok(match self {
+            Self::Http(target) => WebhookAction::Http(within("action.http", target.into_domain())?),
+            Self::Slack(target) => WebhookAction::Slack(SlackTarget {
+                connection: target.connection,
+                channel: target.channel,
+                template: within("action.slack", target.template.map(MustacheV1::into_domain).transpose())?,
+            }),
+        })
     }
 }
 
@@ -229,7 +265,6 @@ impl From<CoalesceSetting> for CoalesceV1 {
 
 impl WebhookV1 {
     fn into_domain(self) -> Result<Webhook, DecodeError> {
-        let ActionV1::Http(target) = self.action;
         let disabled = self.disabled.map(DisabledV1::into_domain).transpose()?;
         Ok(Webhook {
             id: at("id", WebhookId::new(&self.id))?,
@@ -237,7 +272,7 @@ impl WebhookV1 {
             name: self.name,
             status: disabled.map_or(Status::Active, Status::Disabled),
             wants: within("wants", self.wants.into_domain())?,
-            action: WebhookAction::Http(within("action.http", target.into_domain())?),
+            action: self.action.into_domain()?,
             dialect: self.dialect,
             options: self.options,
             signing: self.signing.into_iter().map(SigningV1::into_domain).collect(),

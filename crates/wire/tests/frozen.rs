@@ -30,8 +30,8 @@ use postrider_domain::topic::{Action, ActionPattern, EventType, TopicPattern};
 use postrider_domain::trigger::{Limits, Trigger};
 use postrider_domain::webhook::{
     Audit, BasicAuth, CustomHeader, Disabled, DisabledBy, Escape, HeaderValue, HttpTarget, Method,
-    MustacheTemplate, RateLimit, Render, SigningSecret, Status, Topic, Transformation, Wants, Webhook,
-    WebhookAction,
+    MustacheTemplate, RateLimit, Render, SigningSecret, SlackTarget, Status, Topic, Transformation, Wants,
+    Webhook, WebhookAction,
 };
 use postrider_wire::{DecodeError, EMITTED, Wire};
 
@@ -460,6 +460,19 @@ fn how_a_webhook_renders_is_written_as_version_1() {
     assert_frozen(&rendered(transformation), include_str!("snapshots/webhook_v1_transformation.json"));
     let template = MustacheTemplate { body: Some("{{entity.id}}".into()), escape: Some(Escape::Html) };
     assert_frozen(&rendered(Render::Mustache(template)), include_str!("snapshots/webhook_v1_mustache.json"));
+}
+
+#[test]
+fn a_message_to_slack_is_written_as_version_1() {
+    let template = MustacheTemplate { body: Some("{{resource.title}}".into()), escape: None };
+    let slack = |channel: Option<&str>, template| {
+        let mut webhook = small_webhook();
+        let channel = channel.map(str::to_owned);
+        webhook.action = WebhookAction::Slack(SlackTarget { connection: "c1".into(), channel, template });
+        webhook
+    };
+    assert_frozen(&slack(Some("C0123"), Some(template)), include_str!("snapshots/webhook_v1_slack.json"));
+    assert_frozen(&slack(None, None), include_str!("snapshots/webhook_v1_slack_incoming.json"));
 }
 
 #[test]

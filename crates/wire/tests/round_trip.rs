@@ -28,8 +28,8 @@ use postrider_domain::topic::{Action, ActionPattern, EventType, TopicPattern};
 use postrider_domain::trigger::{Limits, Trigger};
 use postrider_domain::webhook::{
     Audit, BasicAuth, CustomHeader, Disabled, DisabledBy, Escape, HeaderValue, HttpTarget, Method,
-    MustacheTemplate, RateLimit, Render, SigningSecret, Status, Topic, Transformation, Wants, Webhook,
-    WebhookAction,
+    MustacheTemplate, RateLimit, Render, SigningSecret, SlackTarget, Status, Topic, Transformation, Wants,
+    Webhook, WebhookAction,
 };
 use postrider_wire::Wire;
 use proptest::collection::{btree_map, vec};
@@ -332,10 +332,21 @@ fn coalesce() -> impl Strategy<Value = CoalesceSetting> {
     prop_oneof![Just(CoalesceSetting::AutoSaveOnly), Just(CoalesceSetting::Off), all]
 }
 
+fn action() -> impl Strategy<Value = WebhookAction> {
+    let template = of((of(text()), of(select(Escape::ALL.to_vec())))
+        .prop_map(|(body, escape)| MustacheTemplate { body, escape }));
+    prop_oneof![
+        target().prop_map(WebhookAction::Http),
+        (text(), of(text()), template).prop_map(|(connection, channel, template)| {
+            WebhookAction::Slack(SlackTarget { connection, channel, template })
+        }),
+    ]
+}
+
 prop_compose! {
     fn webhook()(
         (id, space, name, status) in (webhook_id(), space_id(), text(), status()),
-        (wants, target, dialect) in (wants().boxed(), target().boxed(), text()),
+        (wants, action, dialect) in (wants().boxed(), action().boxed(), text()),
         options in btree_map(text(), text(), 0..3),
         signing in vec((sealed(), at(), of(at())).prop_map(|(secret, created_at, expires_at)| {
             SigningSecret { secret, created_at, expires_at }
@@ -346,7 +357,7 @@ prop_compose! {
         (created_at, created_by, updated_at, updated_by) in (at(), text(), at(), text()),
     ) -> Webhook {
         Webhook {
-            action: WebhookAction::Http(target),
+            action,
             audit: Audit { created_at, created_by, updated_at, updated_by },
             id, space, name, status, wants, dialect, options, signing, retry, timeout, coalesce, rate_limit, version,
         }

@@ -4,7 +4,7 @@ use postrider_control::webhooks::SavedWebhook;
 use postrider_domain::coalesce::{CoalesceKey, CoalesceRule, CoalesceSetting};
 use postrider_domain::trigger::Trigger;
 use postrider_domain::webhook::{
-    CustomHeader, HeaderValue, HttpTarget, Method, SigningSecret, Status, Wants, Webhook,
+    CustomHeader, HeaderValue, HttpTarget, Method, SigningSecret, Status, Wants, Webhook, WebhookAction,
 };
 use serde_json::{Value, json};
 
@@ -29,8 +29,17 @@ pub(crate) fn write(webhook: &Webhook) -> Value {
         "active": webhook.is_active(),
         "dialect": webhook.dialect,
     });
-    if let Some(target) = webhook.action.http() {
-        write_target(&mut written, target);
+    match &webhook.action {
+        WebhookAction::Http(target) => write_target(&mut written, target),
+        WebhookAction::Slack(target) => {
+            written["action"] = json!({"type": "slack", "connection": target.connection});
+            if let Some(channel) = &target.channel {
+                written["action"]["channel"] = channel.as_str().into();
+            }
+            if let Some(body) = target.template.as_ref().and_then(|template| template.body.as_deref()) {
+                written["action"]["template"] = body.into();
+            }
+        }
     }
     write_wants(&mut written, &webhook.wants);
     if let Status::Disabled(disabled) = &webhook.status {

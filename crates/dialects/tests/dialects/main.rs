@@ -17,5 +17,6 @@ mod native;
 mod pointer;
 mod requests;
 mod samples;
+mod slack;
 mod sources;
 mod templates;
