@@ -6,6 +6,7 @@ mod completions;
 mod demo;
 mod distributed;
 mod forwarding;
+mod keys;
 mod parked;
 mod process;
 mod start;
