@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use postrider_domain::id::SpaceId;
 use postrider_domain::secret::Sealed;
 use postrider_domain::source::Source;
+use postrider_domain::space::SpaceSettings;
 use postrider_domain::webhook::Webhook;
 use postrider_ports::error::PortError;
-use postrider_ports::keys::{visit_source, visit_webhook};
+use postrider_ports::keys::{visit_settings, visit_source, visit_webhook};
 use postrider_ports::secrets::Place;
 
 use crate::Control;
@@ -138,7 +139,10 @@ impl Control {
         let ids = self.deps.keys.reread().map_err(|error| unreadable(&error))?;
         let mut tally = Tally { control: self, sealed: BTreeMap::new(), damaged: Sealings::default() };
         for space in self.deps.spaces.spaces().await? {
-            let holdings = self.holdings(&space.id).await?;
+            let mut holdings = self.holdings(&space.id).await?;
+            visit_settings(&space.id, &mut holdings.settings, &mut |_, sealed| {
+                tally.count(Holder::Settings, sealed)
+            })?;
             for mut webhook in holdings.webhooks {
                 visit_webhook(&mut webhook, &mut |_, sealed| tally.count(Holder::Webhook, sealed))?;
             }
@@ -184,7 +188,8 @@ impl Control {
     /// whole: [`Settings::webhooks_per_space`](crate::Settings) bounds it.
     async fn holdings(&self, space: &SpaceId) -> ControlResult<Holdings> {
         let (webhooks, _) = self.deps.registry.list(space, 0, usize::MAX).await?;
-        Ok(Holdings { webhooks, sources: self.deps.sources.sources(space).await? })
+        let sources = self.deps.sources.sources(space).await?;
+        Ok(Holdings { webhooks, sources, settings: self.deps.spaces.settings(space).await? })
     }
 }
 
@@ -192,6 +197,7 @@ impl Control {
 struct Holdings {
     webhooks: Vec<Webhook>,
     sources: Vec<Source>,
+    settings: SpaceSettings,
 }
 
 /// Counts.

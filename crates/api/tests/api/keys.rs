@@ -2,8 +2,11 @@
 
 use axum::http::Method;
 use postrider_domain::id::{SourceId, SpaceId, WebhookId};
+use postrider_domain::space::{SlackAccess, SlackConnection, SpaceKey, SpaceSettings, SpaceSigning};
 use postrider_domain::webhook::Webhook;
+use postrider_ports::access::Spaces;
 use postrider_ports::registry::Registry;
+use postrider_ports::secrets::{Place, RSA, SIGNING, SLACK, SPACE, Secrets};
 use postrider_ports::sources::Sources;
 use serde_json::{Value, json};
 
@@ -84,7 +87,7 @@ async fn what_is_stored_is_sealed_anew_in_parts_and_stays_what_it_is() {
     instance.ring.set(&["k2", "k1"]);
     assert_eq!(keys(&instance).await, [key("k2", true, true, 0, 0), key("k1", false, true, 9, 1)]);
 
-    // A limit is looked at before each webhook, which is sealed as a whole.
+    // A limit is looked at before each thing, which is sealed as a whole; the settings of a space come last.
     let mut order = json!({"key": "k2", "limit": 4});
     let mut parts = Vec::new();
     loop {
@@ -97,7 +100,7 @@ async fn what_is_stored_is_sealed_anew_in_parts_and_stays_what_it_is() {
         }
         order["from"] = done["next"].clone();
     }
-    assert_eq!(parts, [(6, 0), (3, 1)]);
+    assert_eq!(parts, [(6, 0), (3, 1), (0, 0)]);
     assert_eq!(keys(&instance).await, [key("k2", true, true, 9, 1), key("k1", false, true, 0, 0)]);
     let after = stored(&instance, "a").await;
     assert_eq!((after.version, &after.audit), (before.version + 1, &before.audit));
@@ -138,6 +141,54 @@ async fn what_others_change_at_the_same_time_is_neither_lost_nor_left_behind() {
     let failed = &done.body["failed"][0];
     assert_eq!((&failed["type"], &failed["id"]), (&json!("WebhookDefinition"), &json!("w")), "{failed}");
     assert!(failed["reason"].as_str().expect("a reason").contains("ask again"), "{failed}");
+}
+
+#[tokio::test]
+async fn the_secrets_of_a_space_are_sealed_anew_too() {
+    let instance = Instance::start().await;
+    let (space, now) = (space(), instance.now());
+    let place = |owner, field| Place { space: &space, owner, field };
+    let seal =
+        |owner, field| instance.ring.seal(place(owner, field), "planted-space-secret").expect("sealed");
+    let made = || (now, "somebody".to_owned());
+    let ((created_at, created_by), (connected_at, connected_by)) = (made(), made());
+    let access = SlackAccess::Incoming { url: seal("news", SLACK) };
+    let settings = SpaceSettings {
+        version: 1,
+        signing: Some(SpaceSigning {
+            secret: seal(SPACE, SIGNING),
+            last_four: "cret".into(),
+            created_at,
+            created_by,
+        }),
+        rsa: Some(SpaceKey { secret: seal(SPACE, RSA), public_pem: "open".into(), created_at }),
+        slack: vec![SlackConnection {
+            id: "news".into(),
+            name: "News".into(),
+            access,
+            created_at: connected_at,
+            created_by: connected_by,
+        }],
+        ..SpaceSettings::default()
+    };
+    assert!(instance.sources.put_settings(&space, &settings, 0).await.expect("stored"));
+    instance.ring.set(&["k2", "k1"]);
+    let listed = instance.get("/keys").await;
+    assert_eq!(listed.body["items"][1]["sealed"]["settings"], 3, "{}", listed.text);
+    let done = reseal(&instance, &json!({})).await;
+    assert_eq!(
+        (&done.body["resealed"]["settings"], &done.body["next"]),
+        (&json!(3), &Value::Null),
+        "{}",
+        done.text
+    );
+    let listed = instance.get("/keys").await;
+    assert_eq!(listed.body["items"][0]["sealed"]["settings"], 3, "{}", listed.text);
+    let after = instance.sources.settings(&space).await.expect("here");
+    assert_eq!((after.version, &after.slack[0].name), (2, &settings.slack[0].name));
+    instance.ring.set(&["k2"]);
+    let secret = after.signing.expect("it stays").secret;
+    assert_eq!(instance.ring.open(place(SPACE, SIGNING), &secret).expect("opens"), "planted-space-secret");
 }
 
 #[tokio::test]

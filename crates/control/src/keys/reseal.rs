@@ -3,9 +3,10 @@
 use postrider_domain::id::SpaceId;
 use postrider_domain::secret::Sealed;
 use postrider_domain::source::Source;
+use postrider_domain::space::SpaceSettings;
 use postrider_domain::webhook::Webhook;
 use postrider_ports::error::PortError;
-use postrider_ports::keys::{visit_source, visit_webhook};
+use postrider_ports::keys::{visit_settings, visit_source, visit_webhook};
 use postrider_ports::registry::Written;
 use postrider_ports::secrets::Place;
 
@@ -16,8 +17,10 @@ use crate::error::{ControlError, ControlResult};
 
 /// How many failures are listed; beyond that they are counted.
 const MOST_FAILURES: usize = 100;
-/// How often a webhook that others change at the same time is tried.
+/// How often what others change at the same time is tried.
 const TRIES: usize = 5;
+/// What is said of it then.
+const BUSY: &str = "it is being changed by others all the time; ask again";
 
 impl Control {
     /// Seals up to `limit` secrets anew that another key than the active one sealed. The secrets stay the same, and so does
@@ -59,7 +62,7 @@ struct Resealing<'c> {
 impl Resealing<'_> {
     /// `false` when the limit came before the end.
     async fn space(&mut self, space: &SpaceId) -> ControlResult<bool> {
-        let Holdings { webhooks, sources } = self.control.holdings(space).await?;
+        let Holdings { webhooks, sources, settings } = self.control.holdings(space).await?;
         for webhook in webhooks {
             if self.is_full() {
                 return Ok(false);
@@ -72,6 +75,10 @@ impl Resealing<'_> {
             }
             self.source(source).await?;
         }
+        if self.is_full() {
+            return Ok(false);
+        }
+        self.settings(space, settings).await?;
         Ok(true)
     }
 
@@ -108,8 +115,30 @@ impl Resealing<'_> {
                 }
             }
         }
-        let reason = "it is being changed by others all the time; ask again".to_owned();
-        self.fail(Holder::Webhook, &space, id.as_str(), reason);
+        self.fail(Holder::Webhook, &space, id.as_str(), BUSY.to_owned());
+        Ok(())
+    }
+
+    async fn settings(&mut self, space: &SpaceId, read: SpaceSettings) -> ControlResult<()> {
+        let mut before = read;
+        for _ in 0..TRIES {
+            let expected = before.version;
+            let mut after = SpaceSettings { version: expected + 1, ..before };
+            let mut anew = Anew::new(self.control, &self.done.active);
+            visit_settings(space, &mut after, &mut |place, sealed| anew.seal(place, sealed))
+                .map_err(|error| unreadable(&error))?;
+            let Anew { count, failed, .. } = anew;
+            let spaces = &self.control.deps.spaces;
+            if count == 0 || spaces.put_settings(space, &after, expected).await? {
+                self.done.resealed.add(Holder::Settings, count);
+                for reason in failed {
+                    self.fail(Holder::Settings, space, space.as_str(), reason);
+                }
+                return Ok(());
+            }
+            before = spaces.settings(space).await?;
+        }
+        self.fail(Holder::Settings, space, space.as_str(), BUSY.to_owned());
         Ok(())
     }
 
