@@ -1,10 +1,11 @@
 //! The guarded client.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use ipnet::IpNet;
 use postrider_domain::call::{Failure, RESPONSE_LIMIT, RecordedResponse};
 use postrider_domain::outcome::FailureKind;
@@ -12,7 +13,7 @@ use postrider_domain::webhook::PlainHttp;
 use postrider_ports::sender::{Request, Sender, Sent};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, Method, Response};
+use reqwest::{Body, Client, ClientBuilder, Method, Response};
 use thiserror::Error;
 use url::Url;
 
@@ -143,7 +144,13 @@ fn build(request: Request, url: &Url) -> Result<reqwest::Request, Failure> {
     let method = Method::from_bytes(request.method.as_bytes())
         .map_err(|_| unusable(format!("{:?} is no HTTP method", request.method)))?;
     let mut built = reqwest::Request::new(method, url.clone());
+    let mut in_chunks = false;
     for (name, value) in &request.headers {
+        // HTTP/2 frames bodies in its own way, so that the header itself is the connection's to write.
+        if name.eq_ignore_ascii_case("transfer-encoding") {
+            in_chunks = value.eq_ignore_ascii_case("chunked");
+            continue;
+        }
         let shown = || name.chars().take(64).collect::<String>();
         let header = HeaderName::try_from(name.as_str())
             .map_err(|_| unusable(format!("{:?} is no header name", shown())))?;
@@ -151,8 +158,13 @@ fn build(request: Request, url: &Url) -> Result<reqwest::Request, Failure> {
             .map_err(|_| unusable(format!("the value of header {:?} cannot be sent", shown())))?;
         built.headers_mut().append(header, value);
     }
-    *built.body_mut() = request.body.map(Into::into);
+    *built.body_mut() = request.body.map(|body| if in_chunks { unsized_body(body) } else { body.into() });
     Ok(built)
+}
+
+/// A body whose length is not said.
+fn unsized_body(body: Bytes) -> Body {
+    Body::wrap_stream(futures::stream::once(async move { Ok::<_, Infallible>(body) }))
 }
 
 /// Headers in the order received, and whether some were left out. Bytes that are no UTF-8 are replaced.

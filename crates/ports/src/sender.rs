@@ -13,7 +13,7 @@ pub struct Request {
     pub method: String,
     /// The full URL.
     pub url: String,
-    /// In order. May hold secrets.
+    /// In order. May hold secrets. `Transfer-Encoding: chunked` sends the body without `Content-Length`.
     pub headers: Vec<(String, String)>,
     /// `None` sends no body at all.
     pub body: Option<Bytes>,

@@ -41,6 +41,18 @@ async fn a_request_without_body_has_no_length() {
 }
 
 #[tokio::test]
+async fn a_body_in_chunks_has_no_length() {
+    let mut server = Server::saying("204 No Content", "", "").await;
+    let mut request = post(server.url("/"), "{\"a\":1}");
+    request.headers.push(("Transfer-Encoding".to_owned(), "chunked".to_owned()));
+    let answer = local().send(request).await.result.expect("an answer");
+    assert_eq!(answer.status, 204);
+    let got = server.request().await.to_lowercase();
+    assert_eq!(got.matches("transfer-encoding: chunked\r\n").count(), 1, "{got}");
+    assert!(!got.contains("content-length"), "{got}");
+}
+
+#[tokio::test]
 async fn a_redirect_is_an_answer_and_not_followed() {
     let elsewhere = Server::saying("200 OK", "", "").await;
     let location = format!("Location: {}\r\n", elsewhere.url("/"));

@@ -208,6 +208,27 @@ fn get_and_delete_send_no_body_whatever_the_template() {
 }
 
 #[test]
+fn a_body_leaves_in_chunks_where_no_length_is_wanted() {
+    for (asked, method, chunks) in [
+        (None, Method::Post, None),
+        (Some(true), Method::Post, None),
+        (Some(false), Method::Post, Some("chunked")),
+        (Some(false), Method::Get, None),
+    ] {
+        let mut webhook = Webhook { dialect: "contentful".into(), ..webhook("native") };
+        target(&mut webhook).method = method;
+        target(&mut webhook).render = Render::Transformation(Transformation {
+            include_content_length: asked,
+            ..Transformation::default()
+        });
+        let rendered = write(&told(DATA), &webhook, &secrets(&["s"])).expect("a request");
+        assert_eq!(header(&rendered, "Transfer-Encoding"), chunks);
+        let signed = header(&rendered, "X-Contentful-Signed-Headers").expect("signed");
+        assert!(!signed.contains("transfer-encoding"), "{signed}");
+    }
+}
+
+#[test]
 fn the_signature_covers_what_the_template_made() {
     let webhook = Webhook { dialect: "cometcms".into(), ..transformed(r#"{"it":"{ /payload/data/id }"}"#) };
     let rendered = write(&published(), &webhook, &secrets(&["s"])).expect("a request");
