@@ -9,7 +9,7 @@
 //! - [`trial`]: one call right now, to see whether a receiver understands; [`preview`]: what would be sent.
 //! - [`keys`]: what is sealed with which key, and sealing it anew.
 //! - [`parked`]: what could not be processed.
-//! - [`tokens`], [`spaces`]: who may ask, and about what.
+//! - [`tokens`], [`spaces`]: who may ask, and about what; [`space_settings`]: what a space has settled for all webhooks.
 
 mod access;
 mod assembly;
@@ -29,7 +29,7 @@ pub mod resend;
 mod sample;
 mod signing;
 pub mod sources;
-mod space_settings;
+pub mod space_settings;
 pub mod spaces;
 mod throttle;
 pub mod tokens;

@@ -20,6 +20,7 @@ pub(crate) struct Instance {
     pub(crate) log: Arc<MemoryLog>,
     pub(crate) sender: Arc<ScriptedSender>,
     pub(crate) clock: Arc<ManualClock>,
+    pub(crate) ring: Arc<MemoryRing>,
     /// The text of the token that rules the instance.
     pub(crate) bearer: String,
     /// Who owns it.
@@ -44,7 +45,7 @@ impl Instance {
             spaces: store.clone(),
             sources: store.clone(),
             secrets: ring.clone(),
-            keys: ring,
+            keys: ring.clone(),
             sender: sender.clone(),
             deliver: Arc::new(queue.clone()),
             depths: Arc::new(queue.clone()),
@@ -56,7 +57,7 @@ impl Instance {
         let made = control.bootstrap().await.expect("a first start");
         let bearer = made.expect("a token").reveal().to_owned();
         let admin = control.authenticate(&bearer, None).await.expect("it is valid");
-        Self { control, store, log, sender, clock, bearer, admin }
+        Self { control, store, log, sender, clock, ring, bearer, admin }
     }
 
     /// The same person with another role in the space `default`.

@@ -4,3 +4,4 @@ mod doors;
 mod instance;
 mod limits;
 mod preview;
+mod space_settings;
