@@ -75,6 +75,7 @@ pub(crate) struct ResealBody {
 /// What was sealed anew.
 #[derive(ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "they are the names in JSON")]
 pub(crate) struct Resealed {
     sys: ResealSys,
     /// With this key.

@@ -92,7 +92,7 @@ pub(super) async fn reseal(client: &Client, key: Option<&str>) -> anyhow::Result
         let answer = client.post("/keys/reseal", &order).await?.body;
         let count = |kind: &str| answer["resealed"][kind].as_u64().unwrap_or_default();
         let anew = ["webhooks", "sources", "settings"].map(count);
-        done.active = answer["active"].as_str().unwrap_or_default().to_owned();
+        answer["active"].as_str().unwrap_or_default().clone_into(&mut done.active);
         done.webhooks += anew[0];
         done.sources += anew[1];
         done.settings += anew[2];
