@@ -12,7 +12,8 @@
 //! | `/spaces/{s}/deliveries` | `deliveries.rs` |
 //! | `/spaces/{s}/events/{id}…`, `/spaces/{s}/environments/{e}/events/{id}…` | `events.rs` |
 //! | `/spaces/{s}/sources…` | `sources.rs` |
-//! | `/tokens…` | `tokens.rs` |
+//! | `/spaces/{s}/webhook_settings…` | `settings.rs` |
+//! | `/tokens…`, `/users/me` | `tokens.rs` |
 //! | `/parked…` | `parked.rs` |
 //! | `/keys…` | `keys.rs` |
 //! | `/openapi.json`, `/docs` | `reference.rs` |
@@ -43,6 +44,7 @@ mod query;
 mod reference;
 mod retry_json;
 mod schema;
+mod settings;
 mod sources;
 mod spaces;
 mod tokens;
@@ -88,6 +90,7 @@ fn documented() -> OpenApiRouter<Arc<Control>> {
         .merge(deliveries::routes())
         .merge(events::routes())
         .merge(sources::routes())
+        .merge(settings::routes())
         .merge(tokens::routes())
         .merge(parked::routes())
         .merge(keys::routes())

@@ -13,7 +13,7 @@ use super::retry::RetryPolicy;
 use super::text::{Instant, Seconds, WebhookId};
 use super::webhook_body::{CoalesceKey, HttpMethod, dialect};
 
-only!(WebhookType = "WebhookDefinition", HealthType = "Webhook");
+only!(WebhookType = "WebhookDefinition", HealthType = "Webhook", SlackType = "slack");
 
 /// A webhook. Secrets are never among it, but for a signing secret drawn just now.
 #[derive(ToSchema)]
@@ -21,10 +21,16 @@ only!(WebhookType = "WebhookDefinition", HealthType = "Webhook");
 pub(crate) struct Webhook {
     sys: WebhookSys,
     name: String,
-    url: String,
+    /// Where it calls; absent if it posts to Slack.
+    #[schema(nullable = false)]
+    url: Option<String>,
     topics: Vec<String>,
     filters: Vec<Filter>,
-    headers: Vec<Header>,
+    #[schema(nullable = false)]
+    headers: Option<Vec<Header>>,
+    /// What it does instead of a call.
+    #[schema(nullable = false)]
+    action: Option<SlackAction>,
     /// Whether it is called.
     active: bool,
     #[schema(schema_with = dialect)]
@@ -56,6 +62,20 @@ pub(crate) struct Webhook {
     coalesce: Option<Coalesce>,
     #[schema(nullable = false)]
     rate_limit: Option<RateLimit>,
+}
+
+/// A message to Slack.
+#[derive(ToSchema)]
+pub(crate) struct SlackAction {
+    #[schema(inline)]
+    r#type: SlackType,
+    /// The connection it goes through.
+    connection: String,
+    #[schema(nullable = false)]
+    channel: Option<String>,
+    /// What the message says, in Mustache.
+    #[schema(nullable = false)]
+    template: Option<String>,
 }
 
 /// Who made a webhook and who changed it.

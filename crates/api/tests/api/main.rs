@@ -10,6 +10,7 @@ mod openapi;
 mod parked;
 mod roles;
 mod secrets;
+mod settings;
 mod sources;
 mod spaces;
 mod store;

@@ -36,10 +36,12 @@ const ROLES: [(&str, &[&str]); 3] = [
 ];
 
 /// Every operation: what it needs, and what it answers to who has that.
-const NEEDS: [(&str, &str, u16); 50] = [
+const NEEDS: [(&str, &str, u16); 56] = [
     ("createSource", "integrations:manage", 201),
     ("createToken", "tokens:manage", 201),
     ("createWebhook", "webhooks:create", 200),
+    ("deleteRetryPolicy", "webhooks:update", 204),
+    ("deleteSigningSecret", "webhooks:update", 204),
     ("deleteSource", "integrations:manage", 204),
     ("deleteWebhook", "webhooks:delete", 204),
     ("disableWebhook", "webhooks:update", 200),
@@ -57,6 +59,8 @@ const NEEDS: [(&str, &str, u16); 50] = [
     ("getMe", "any", 200),
     ("getOpenapi", "none", 200),
     ("getParked", "instance", 200),
+    ("getRetryPolicy", "webhooks:list", 200),
+    ("getSigningSecret", "webhooks:list", 200),
     ("getSource", "integrations:manage", 200),
     ("getSpace", "any", 200),
     ("getWebhook", "webhooks:list", 200),
@@ -76,6 +80,8 @@ const NEEDS: [(&str, &str, u16); 50] = [
     ("previewDraft", "webhooks:list", 200),
     ("previewWebhook", "webhooks:list", 200),
     ("putEnvironment", "admin", 201),
+    ("putRetryPolicy", "webhooks:update", 200),
+    ("putSigningSecret", "webhooks:update", 200),
     ("putSource", "integrations:manage", 200),
     ("putSpace", "instance", 200),
     ("putWebhook", "webhooks:update", 200),
@@ -130,6 +136,11 @@ impl Stage {
         let source = json!({"name": "s", "dialect": "cometcms"});
         assert_eq!(instance.put("/spaces/default/sources/s", &source).await.status, 201);
         assert_eq!(instance.put("/spaces/other", &json!({})).await.status, 201);
+        let settings = "/spaces/default/webhook_settings";
+        for (what, name) in [("signing_secret", "putSigningSecret"), ("retry_policy", "putRetryPolicy")] {
+            let body = body(name).expect("a body");
+            assert_eq!(instance.put(&format!("{settings}/{what}"), &body).await.status, 200);
+        }
         let delivery = instance.log_event("e", "w", DeliveryState::Delivered);
         let call = instance.log_call(&delivery, 200, Duration::from_millis(5));
         instance.queue.park("events", "it is no event", b"x").await.expect("parked");
@@ -211,6 +222,8 @@ fn body(name: &str) -> Option<Value> {
         "previewDraft" => json!({"webhook": webhook}),
         "createSource" | "putSource" => json!({"name": "s", "dialect": "cometcms"}),
         "createToken" => json!({"name": "n", "role": "viewer", "space": "default"}),
+        "putRetryPolicy" => json!({"maxRetries": 5}),
+        "putSigningSecret" => json!({"value": "s".repeat(64)}),
         "resendEvent" => json!({"webhook": "w"}),
         "putSpace" | "resealSecrets" | "rotateSigningSecret" | "previewWebhook" => json!({}),
         _ => return None,
