@@ -17,6 +17,7 @@ mod main_job;
 mod official_client;
 mod process;
 mod retries;
+mod secrets;
 mod sources;
 mod system;
 #[expect(dead_code, reason = "only `scale.rs` asks where a call came from")]
