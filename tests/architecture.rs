@@ -38,7 +38,7 @@ const ARROWS: [Row; 22] = [
 const LONERS: [Row; 1] = [row("xtask", &[])];
 
 /// Where an outside crate may be used.
-const PLACES: [Place; 16] = [
+const PLACES: [Place; 17] = [
     Place {
         crates: &["lapin"],
         rule: Where::OnlyIn(&["adapter-amqp", "tests"]),
