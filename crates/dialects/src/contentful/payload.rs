@@ -134,7 +134,9 @@ fn sys(head: &EventHead, shape: Shape, given: &[(String, &RawValue)]) -> String 
         }
     }
     let mut out = ObjectWriter::new();
-    merged.iter().for_each(|(name, value)| out.json(name, value));
+    for (name, value) in &merged {
+        out.json(name, value);
+    }
     out.finish()
 }
 

@@ -69,15 +69,13 @@ fn read_topic(received: &Received<'_>, faults: &mut Faults) -> Option<(EventType
         faults.add(ReadError::new(TOPIC, "is missing", SEND));
         return None;
     };
-    let (event_type, action) = match given.strip_prefix(TOPIC_PREFIX).and_then(|rest| rest.split_once('.')) {
-        Some((event_type, action)) => (EventType::new(event_type), Action::new(&action.to_ascii_lowercase())),
-        None => {
-            let problem = format!("is {:?}, which is no topic", given.chars().take(64).collect::<String>());
-            faults.add(ReadError::new(TOPIC, problem, "a topic is ContentManagement.Type.action"));
-            return None;
-        }
-    };
     let fault = |problem: String| ReadError::new(TOPIC, problem, "a topic is ContentManagement.Type.action");
+    let Some((event_type, action)) = given.strip_prefix(TOPIC_PREFIX).and_then(|rest| rest.split_once('.'))
+    else {
+        faults.add(fault(format!("is {:?}, which is no topic", given.chars().take(64).collect::<String>())));
+        return None;
+    };
+    let (event_type, action) = (EventType::new(event_type), Action::new(&action.to_ascii_lowercase()));
     let event_type = faults.good(event_type.map_err(|error| fault(error.to_string())));
     let action = faults.good(action.map_err(|error| fault(error.to_string())));
     event_type.zip(action)
