@@ -13,7 +13,7 @@
 mod about;
 mod book;
 mod figures;
-mod http;
+pub(crate) mod http;
 mod lists;
 mod load;
 mod reading;
@@ -23,7 +23,7 @@ mod run;
 mod scenario;
 mod servers;
 mod starts;
-mod system;
+pub(crate) mod system;
 mod usage;
 
 use std::path::Path;

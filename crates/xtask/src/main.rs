@@ -4,6 +4,7 @@
 mod bench;
 mod counts;
 mod rows;
+mod schemathesis;
 mod stage;
 mod test;
 mod tools;
@@ -18,7 +19,10 @@ cargo xtask test --full    the same, the tests that take long, RabbitMQ 4 (needs
 cargo xtask rows           only the stories of docs/promises.md, and that each of its rows has one
 cargo xtask rabbitmq-4     only the tests against RabbitMQ 4, which is fetched from Debian 13 the first time
 cargo xtask advisories     only the security advisories of all dependencies (needs the same)
-cargo xtask bench [A B …]  throughput, latency, processor time and memory, measured; without names all, into docs/benchmarks.md";
+cargo xtask schemathesis   asks the management API for five minutes what docs/openapi.json allows and what it does not, and fails
+                           on an answer that is not documented; [--seconds N] [--seed N]
+cargo xtask bench [A B …]  throughput, latency, processor time and memory, measured; without names all, into docs/benchmarks.md
+cargo xtask bench lists    how fast lists and details answer over 1,000,000 calls in Postgres and SQLite, into the same page";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -29,6 +33,7 @@ fn main() -> ExitCode {
         ["advisories"] => test::advisories(root()),
         ["rows"] => test::rows_alone(root()),
         ["rabbitmq-4"] => Ok(test::rabbitmq_4_alone(root())),
+        ["schemathesis", arguments @ ..] => schemathesis::run(root(), arguments),
         ["bench", scenarios @ ..] => bench::run(root(), scenarios),
         // What `bench` starts beside the servers.
         ["measure", scenarios @ ..] => bench::measure(root(), scenarios),

@@ -38,6 +38,9 @@ pub(crate) const TOOLS: [Tool; 12] = [
 /// The Python packages that check manifests, pinned.
 const REQUIREMENTS: &str = "tests/deploy/requirements.txt";
 
+/// What asks the management API, pinned.
+const SCHEMATHESIS: &str = "tests/clients/schemathesis/requirements.txt";
+
 /// What `--full` needs beside them.
 pub(crate) const FULL_TOOLS: [Tool; 1] = [
     // Another Debian, for its newer RabbitMQ.
@@ -98,17 +101,29 @@ pub(crate) fn cargo_deny(root: &Path) -> Result<PathBuf> {
 /// # Errors
 /// When they cannot be installed.
 pub(crate) fn python_packages(root: &Path) -> Result<()> {
-    let wanted = std::fs::read_to_string(root.join(REQUIREMENTS))?;
-    let folder = root.join("target/tools/python");
+    packages(root, REQUIREMENTS, "python", "install what checks manifests (once)")
+}
+
+/// Installs schemathesis under `target/tools/schemathesis`, unless it is there already.
+///
+/// # Errors
+/// When it cannot be installed.
+pub(crate) fn schemathesis(root: &Path) -> Result<()> {
+    packages(root, SCHEMATHESIS, "schemathesis", "install schemathesis (once)")
+}
+
+fn packages(root: &Path, requirements: &str, name: &str, heading: &str) -> Result<()> {
+    let wanted = std::fs::read_to_string(root.join(requirements))?;
+    let folder = root.join("target/tools").join(name);
     let installed = folder.join("installed.txt");
     if std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
         return Ok(());
     }
     let target = folder.to_string_lossy();
     let command =
-        ["python3", "-m", "pip", "install", "--upgrade", "--target", &target, "--requirement", REQUIREMENTS];
-    let outcome = stage::run("install what checks manifests (once)", root, &[], &command)?;
-    ensure!(outcome.passed, "the packages of {REQUIREMENTS} could not be installed; pip's output is above");
+        ["python3", "-m", "pip", "install", "--upgrade", "--target", &target, "--requirement", requirements];
+    let outcome = stage::run(heading, root, &[], &command)?;
+    ensure!(outcome.passed, "the packages of {requirements} could not be installed; pip's output is above");
     Ok(std::fs::write(installed, wanted)?)
 }
 

@@ -119,7 +119,8 @@ async fn keys<T>(
     walk.narrow(&mut statement, list.table, (space, query), (query.cursor.as_ref(), end));
     let (limit, skip) = (limit + 1, query.skip);
     statement.push(format!(
-        " ORDER BY {at} DESC, id DESC LIMIT {limit} OFFSET {skip}) k ORDER BY k.at DESC, k.id DESC"
+        "{} LIMIT {limit} OFFSET {skip}) k ORDER BY k.at DESC, k.id DESC",
+        Walk::order(list.table, query)
     ));
     statement.build().fetch_all(database.pool()).await.map_err(fail(WHAT))
 }
@@ -131,10 +132,9 @@ async fn total<T>(
     (space, query): (&SpaceId, &LogQuery),
     (walk, end): (Walk, Option<&Cursor>),
 ) -> PortResult<usize> {
-    let at = list.table.at;
     let mut statement = QueryBuilder::new("SELECT COUNT(*) AS total FROM (SELECT 1");
     walk.narrow(&mut statement, list.table, (space, query), (None, end));
-    statement.push(format!(" ORDER BY {at} DESC, id DESC LIMIT {EXACT_TOTAL}) counted"));
+    statement.push(format!("{} LIMIT {EXACT_TOTAL}) counted", Walk::order(list.table, query)));
     let row = statement.build().fetch_one(database.pool()).await.map_err(fail(WHAT))?;
     row::number(&row, "total")
 }

@@ -145,10 +145,7 @@ impl Walk {
         let mut statement =
             QueryBuilder::new(format!("SELECT {at} AS at, id FROM {} WHERE space = ", table.name));
         statement.push_bind(space.as_str().to_owned());
-        if let Some(column) = self.column {
-            equal(&mut statement, column, query);
-        }
-        self.condition(&mut statement);
+        self.push(&mut statement, query);
         within(&mut statement, table, query, cursor);
         statement.push(format!(" ORDER BY {at} DESC, id DESC LIMIT 1 OFFSET {}", LOOKED_AT - 1));
         let fail = fail("list the log");
@@ -157,9 +154,19 @@ impl Walk {
             .transpose()
     }
 
-    /// What the index of this way wants to read to be taken.
-    fn condition(self, statement: &mut QueryBuilder<Postgres>) {
-        statement.push(self.column.map_or("", Column::condition));
+    /// The rows of this way.
+    fn push(self, statement: &mut QueryBuilder<Postgres>, query: &LogQuery) {
+        if let Some((column, value)) = self.column.and_then(|column| Some((column, column.value(query)?))) {
+            statement.push(format!(" AND {} = ", column.name())).push_bind(value.to_owned());
+            statement.push(column.condition());
+        }
+    }
+
+    /// `ORDER BY …`, newest first. The few rows of an event have no index in this order, so they are told not to look for
+    /// one.
+    pub(super) fn order(table: Table, query: &LogQuery) -> String {
+        let instant = if query.event.is_some() { format!("({} + 0)", table.at) } else { table.at.to_owned() };
+        format!(" ORDER BY {instant} DESC, id DESC")
     }
 
     /// `FROM … WHERE …` of the rows that a query asks for from a place on, as far as the way goes.
@@ -174,22 +181,19 @@ impl Walk {
         if let Some(event) = query.event.as_ref().map(EventId::as_str) {
             statement.push(" AND event = ").push_bind(event.to_owned());
         }
-        for column in Column::ALL {
-            equal(statement, column, query);
+        self.push(statement, query);
+        for column in Column::ALL.into_iter().filter(|column| self.column != Some(*column)) {
+            if let Some(value) = column.value(query) {
+                // An expression, so that the planner keeps to the index of the way: it alone is known to be short.
+                statement.push(format!(" AND ({} || '') = ", column.name())).push_bind(value.to_owned());
+            }
         }
-        self.condition(statement);
         within(statement, table, query, cursor);
         if let Some(end) = end {
             after(statement, table, end.at);
             statement.push(format!(" AND ({}, id) >= (", table.at)).push_bind(end.at.unix_ms());
             statement.push(", ").push_bind(end.id.as_bytes().to_vec()).push(")");
         }
-    }
-}
-
-fn equal(statement: &mut QueryBuilder<Postgres>, column: Column, query: &LogQuery) {
-    if let Some(value) = column.value(query) {
-        statement.push(format!(" AND {} = ", column.name())).push_bind(value.to_owned());
     }
 }
 

@@ -10,7 +10,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::rows;
-use super::walks::{CALLS, DELIVERIES, Place, Walk, Walks, bind, bottom, top};
+use super::walks::{CALLS, DELIVERIES, Place, Walk, Walks, bind_between, bottom, top};
 use crate::database::Database;
 use crate::fault::port_error;
 
@@ -75,10 +75,7 @@ async fn page<T>(
     page.at_least = from_the_top.is_some();
     let limit = query.limit.min(PAGE_LIMIT);
     // One key more than asked for tells whether another page follows.
-    let until = bottom(end.as_ref());
-    let keys = bind(sqlx::query(walk.keys), space, query, from)
-        .bind(until.0.unix_ms())
-        .bind(until.1.as_bytes().to_vec())
+    let keys = bind_between(sqlx::query(walk.keys), asked, (from, bottom(end.as_ref())))
         .bind(i64::try_from(limit + 1).unwrap_or(i64::MAX))
         .bind(i64::try_from(query.skip).unwrap_or(i64::MAX))
         .fetch_all(&mut *reader)
@@ -113,13 +110,9 @@ async fn page<T>(
 async fn total(
     reader: &mut SqliteConnection,
     walk: Walk,
-    (space, query): (&SpaceId, &LogQuery),
-    (top, end): (Place, Place),
+    asked: (&SpaceId, &LogQuery),
+    part: (Place, Place),
 ) -> Result<usize, sqlx::Error> {
-    let counted = bind(sqlx::query(walk.count), space, query, top)
-        .bind(end.0.unix_ms())
-        .bind(end.1.as_bytes().to_vec())
-        .fetch_one(reader)
-        .await?;
+    let counted = bind_between(sqlx::query(walk.count), asked, part).fetch_one(reader).await?;
     Ok(usize::try_from(counted.try_get::<i64, _>(0)?).unwrap_or(EXACT_TOTAL).min(EXACT_TOTAL))
 }

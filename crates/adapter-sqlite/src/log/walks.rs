@@ -235,8 +235,20 @@ pub(super) fn bottom(end: Option<&Cursor>) -> Place {
 
 pub(super) type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
-/// Binds ?1 to ?10.
-pub(super) fn bind<'q>(statement: Query<'q>, space: &SpaceId, query: &LogQuery, from: Place) -> Query<'q> {
+/// Binds ?1 to ?12: the rows before `from` that are not before `until`.
+pub(super) fn bind_between<'q>(
+    statement: Query<'q>,
+    (space, query): (&SpaceId, &LogQuery),
+    (from, until): (Place, Place),
+) -> Query<'q> {
+    // Only one lower bound is looked up in the index: the later one.
+    let since = query.from.map_or(until.0, |since| since.max(until.0));
+    let query = LogQuery { from: Some(since), ..query.clone() };
+    bind(statement, space, &query, from).bind(until.0.unix_ms()).bind(until.1.as_bytes().to_vec())
+}
+
+/// Binds ?1 to ?10: the rows before `from`.
+fn bind<'q>(statement: Query<'q>, space: &SpaceId, query: &LogQuery, from: Place) -> Query<'q> {
     let text = |text: &str| text.to_owned();
     statement
         .bind(text(space.as_str()))

@@ -1,0 +1,175 @@
+//! `cargo xtask schemathesis`: requests made from the OpenAPI document, thousands of them, good and bad, against a
+//! `postrider serve` of its own. Every answer must be one that the document names. <https://schemathesis.readthedocs.io>.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::bench::http::Server;
+use crate::bench::system::System;
+use crate::{stage, tools};
+
+/// How long it asks unless told otherwise: what the release is held to.
+const SECONDS: u64 = 300;
+/// How long in `cargo xtask test`.
+pub(crate) const BRIEFLY: u64 = 40;
+/// Where its settings are.
+const FOLDER: &str = "tests/clients/schemathesis";
+/// The space that is there, with all that is in it.
+const SPACE: &str = "seeded";
+/// Things of a kind that may be deleted.
+const SPARE: usize = 20;
+/// Between two looks at what gives no signal, and for how long.
+const LOOK: Duration = Duration::from_millis(50);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Reads `[--seconds N] [--seed N]`, builds the binary and runs.
+///
+/// # Errors
+/// When something does not build or start.
+pub(crate) fn run(root: &Path, arguments: &[&str]) -> Result<bool> {
+    let (mut seconds, mut seed) = (SECONDS, None);
+    let mut rest = arguments.iter();
+    while let Some(flag) = rest.next() {
+        let number = rest.next().and_then(|text| text.parse::<u64>().ok());
+        match (*flag, number) {
+            ("--seconds", Some(number)) => seconds = number.max(1),
+            ("--seed", Some(number)) => seed = Some(number),
+            _ => bail!("{flag}: give `--seconds N` and `--seed N`, or nothing"),
+        }
+    }
+    let built = ["build", "--quiet", "--package", "postrider-cli"];
+    ensure!(
+        Command::new("cargo").args(built).current_dir(root).status()?.success(),
+        "postrider does not build"
+    );
+    ask(root, seconds, seed)
+}
+
+/// Runs against the binary that is built already.
+///
+/// # Errors
+/// When something does not start.
+pub(crate) fn ask(root: &Path, seconds: u64, seed: Option<u64>) -> Result<bool> {
+    tools::schemathesis(root)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let binary = root.join("target/debug/postrider").canonicalize().context("postrider is not built")?;
+        let folder = TempDir::with_prefix("postrider-schemathesis-")?;
+        let system = System::embedded_in(&binary, folder).await?;
+        let seeded = seed_space(&system.api).await.with_context(|| system.errors())?;
+        let passed = generate(root, &system.api, &seeded, (seconds, seed))?;
+        let is_alive = system.api.ask("GET", "/livez", "").await.is_ok();
+        if !passed || !is_alive {
+            println!("{}", system.errors());
+        }
+        Ok(passed && is_alive)
+    })
+}
+
+fn generate(root: &Path, api: &Server, seeded: &Value, (seconds, seed): (u64, Option<u64>)) -> Result<bool> {
+    let packages = root.join("target/tools/schemathesis");
+    let reports = TempDir::with_prefix("postrider-schemathesis-")?;
+    let events = reports.path().join("events.ndjson");
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let mut command = vec![
+        "python3".to_owned(),
+        text(&packages.join("bin/st")),
+        "--config-file".to_owned(),
+        text(&root.join(FOLDER).join("schemathesis.toml")),
+        "run".to_owned(),
+        text(&root.join("docs/openapi.json")),
+        format!("--url=http://{}", api.address),
+        format!("--header=Authorization: {}", api.authorization),
+        format!("--max-time={seconds}"),
+        format!("--report-ndjson-path={}", text(&events)),
+        "--no-color".to_owned(),
+    ];
+    command.extend(seed.map(|seed| format!("--seed={seed}")));
+    let env = [
+        ("PYTHONPATH", text(&packages)),
+        ("POSTRIDER_SEEDED", seeded.to_string()),
+        ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
+    ];
+    let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let heading = format!("answers are as documented ({seconds} s)");
+    let outcome = stage::run(&heading, &root.join(FOLDER), &env, &command)?;
+    let log = std::fs::read_to_string(&events).unwrap_or_default();
+    print_counts(&log);
+    if outcome.passed {
+        for line in outcome.output.lines().filter(|line| line.contains("Seed:") || line.contains("passed")) {
+            println!("   {}", line.trim());
+        }
+    }
+    Ok(outcome.passed)
+}
+
+/// Makes a space with something of each kind. Answers what there is, by the names of path parameters.
+async fn seed_space(api: &Server) -> Result<Value> {
+    let spaces = format!("/spaces/{SPACE}");
+    let mut there: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut spare: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    api.ask("PUT", &spaces, &json!({ "name": "Seeded" }).to_string()).await?;
+    api.ask("PUT", &format!("{spaces}/environments/staging"), &json!({ "name": "Staging" }).to_string())
+        .await?;
+    there.insert("space", vec![SPACE.to_owned()]);
+    there.insert("environment", vec!["master".to_owned(), "staging".to_owned()]);
+    for (place, id) in (0..SPARE + 3).map(|number| (number, format!("hook-{number}"))) {
+        // Nobody listens there; the calls are made, recorded, and tried again.
+        let webhook = json!({
+            "name": id, "url": "http://127.0.0.1:9/hook", "topics": ["*.*"], "active": place < 3,
+        });
+        api.ask("PUT", &format!("{spaces}/webhook_definitions/{id}"), &webhook.to_string()).await?;
+        if place < 3 { &mut there } else { &mut spare }.entry("webhook").or_default().push(id);
+    }
+    for (place, id) in (0..=SPARE).map(|number| (number, format!("source-{number}"))) {
+        let source = json!({ "name": id, "dialect": "contentful" });
+        api.ask("PUT", &format!("{spaces}/sources/{id}"), &source.to_string()).await?;
+        if place < 1 { &mut there } else { &mut spare }.entry("source").or_default().push(id);
+    }
+    for number in 0..SPARE {
+        let token =
+            json!({ "name": format!("spare {number}"), "role": "reader", "space": SPACE }).to_string();
+        let made = api.ask_json("POST", "/tokens", &token).await?;
+        let id = made["sys"]["id"].as_str().context("a token has an id")?.to_owned();
+        spare.entry("token").or_default().push(id);
+    }
+    let events = (0..5).map(|number| format!("event-{number}"));
+    for id in events.clone() {
+        let event = json!({
+            "id": id, "type": "Entry", "action": "publish", "resource": { "id": "r", "contentType": "page" },
+            "data": { "title": "Hello" },
+        });
+        api.ask("POST", &format!("{spaces}/environments/master/events"), &event.to_string()).await?;
+    }
+    there.insert("event", events.collect());
+    there.insert("call", calls(api).await?);
+    let mut seeded = json!(there);
+    seeded["spare"] = json!(spare);
+    seeded["receiver"] = json!("http://127.0.0.1:9");
+    Ok(seeded)
+}
+
+/// The calls, once there are some on record.
+async fn calls(api: &Server) -> Result<Vec<String>> {
+    let recorded = async {
+        loop {
+            let page = api.ask_json("GET", &format!("/spaces/{SPACE}/calls"), "").await?;
+            let items = page["items"].as_array().context("a list has items")?;
+            let ids: Vec<String> =
+                items.iter().filter_map(|call| call["sys"]["id"].as_str().map(str::to_owned)).collect();
+            if ids.len() >= 5 {
+                return Ok(ids);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, recorded).await.context("no call is on record")?
+}
+
+fn print_counts(_log: &str) {}
