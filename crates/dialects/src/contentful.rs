@@ -106,6 +106,10 @@ impl Dialect for Contentful {
         })
     }
 
+    fn signs_with_space(&self) -> bool {
+        true
+    }
+
     fn default_policy(&self) -> RetryPolicy {
         RetryPolicy::named(NAME).unwrap_or_default()
     }

@@ -100,6 +100,10 @@ impl Dialect for Contentstack {
         &[EVENTS, MODULE, ORDER, CONCISE, SIGNATURE]
     }
 
+    fn signs_with_space(&self) -> bool {
+        true
+    }
+
     fn default_policy(&self) -> RetryPolicy {
         RetryPolicy::named(NAME).unwrap_or_default()
     }

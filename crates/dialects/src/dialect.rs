@@ -83,6 +83,11 @@ pub trait Dialect: Send + Sync {
         false
     }
 
+    /// Whether it signs with what belongs to the space. If not, that is not even opened for its requests.
+    fn signs_with_space(&self) -> bool {
+        false
+    }
+
     /// What a topic means, in Postrider's words (`Entry.publish`) or in those of any dialect (`content.published`). Most
     /// mean one pattern, some several: keep one `Topic` for each, all with the same `given`, and show each `given` once.
     fn topics(&self, given: &str) -> Result<Vec<TopicPattern>, InvalidTopic> {

@@ -45,11 +45,13 @@ pub trait Secrets: Send + Sync {
     fn open(&self, place: Place<'_>, sealed: &Sealed) -> PortResult<String>;
 }
 
-/// Opens everything that a request of this webhook, made now in a space with these settings, needs.
+/// Opens everything that a request of this webhook, made now in a space with these settings, needs. What belongs to the space
+/// is opened only for a dialect that signs with it (`space_signs`), so that no other webhook suffers from a key it lost.
 pub fn open_webhook(
     secrets: &dyn Secrets,
     webhook: &Webhook,
     settings: &SpaceSettings,
+    space_signs: bool,
     now: Timestamp,
 ) -> PortResult<OpenedSecrets> {
     let place = |field| Place { space: &webhook.space, owner: webhook.id.as_str(), field };
@@ -57,11 +59,11 @@ pub fn open_webhook(
     for sealed in webhook.signing_at(now) {
         opened.signing.push(secrets.open(place(SIGNING), sealed)?);
     }
-    if let Some(signing) = &settings.signing {
+    if let Some(signing) = settings.signing.as_ref().filter(|_| space_signs) {
         let place = Place { space: &webhook.space, owner: SPACE, field: SIGNING };
         opened.space_signing = Some(secrets.open(place, &signing.secret)?);
     }
-    if let Some(key) = &settings.rsa {
+    if let Some(key) = settings.rsa.as_ref().filter(|_| space_signs) {
         let place = Place { space: &webhook.space, owner: SPACE, field: RSA };
         opened.space_rsa = Some(secrets.open(place, &key.secret)?);
     }
