@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use postrider_dialects::{Occasion, dialect, names};
+use postrider_dialects::{Occasion, contentstack, dialect, names};
 use postrider_domain::coalesce::CoalesceSetting;
 use postrider_domain::delivery::DeliveryId;
 use postrider_domain::event::{Content, Event, EventHead, Resource};
@@ -108,7 +108,9 @@ fn write(event: &Event, webhook: &Webhook, space: &SpaceSettings, secrets: &Open
 }
 
 fn secrets() -> OpenedSecrets {
+    let key = contentstack::new_key().expect("a key");
     OpenedSecrets {
+        space_rsa: Some(key.secret),
         signing: vec!["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into()],
         space_signing: Some("a".repeat(64)),
         ..OpenedSecrets::default()

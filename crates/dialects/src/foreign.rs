@@ -3,6 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::ordered::members;
+use crate::read_error::{ReadError, ReadErrors};
 
 /// The dialect whose webhook has these members, if it is one that is known by them.
 ///
@@ -27,6 +28,13 @@ pub(crate) fn whose(body: &str) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// Refuses a webhook that looks like another CMS's, naming both. `expected` says how this dialect's payload looks.
+pub(crate) fn refuse(body: &str, dialect: &str, expected: &str) -> Result<(), ReadErrors> {
+    let Some(other) = whose(body).filter(|other| *other != dialect) else { return Ok(()) };
+    let problem = format!("this is not a webhook of {dialect}, it looks like one of {other}");
+    Err(vec![ReadError::new("", problem, format!("{expected}, or give the source the dialect {other}"))])
 }
 
 #[cfg(test)]

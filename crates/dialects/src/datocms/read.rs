@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::{NAME, words};
 use crate::fields::{Faults, Fields, LONGEST_TEXT, LONGEST_URL, json, value};
-use crate::foreign::whose;
+use crate::foreign;
 use crate::mustache::Data;
 use crate::read_error::{ReadError, ReadErrors};
 use crate::received::Received;
@@ -28,11 +28,7 @@ pub fn read(received: &Received<'_>) -> Result<Event, ReadErrors> {
     let Some(mut fields) = Fields::of_payload(received.body, &mut faults) else {
         return Err(faults.into_list());
     };
-    if let Some(other) = whose(received.body).filter(|other| *other != NAME) {
-        let problem = format!("this is not DatoCMS's payload, it looks like one of {other}");
-        let fix = format!("send DatoCMS's webhooks here, or give the source the dialect {other}");
-        return Err(vec![ReadError::new("", problem, fix)]);
-    }
+    foreign::refuse(received.body, NAME, FIX)?;
     let entity_type = fields.required("entity_type", FIX, &mut faults);
     let event_type = fields.required("event_type", FIX, &mut faults);
     let call = fields.text("webhook_call_id", LONGEST_TEXT, &mut faults);

@@ -50,11 +50,15 @@ impl Words<'_> {
 /// DatoCMS's words for an event, or why it has none.
 ///
 /// A change of a field is an update of its model. What goes to the trash is deleted, and is silent when it is deleted for
-/// ever. Types in lower case are those that DatoCMS has added since, read in its own word.
+/// ever. Types in lower case are those that DatoCMS has added since, read in its own word. A ping is `webhook.ping`, which
+/// DatoCMS does not know: it is sent because somebody asked for it.
 pub(super) fn of(head: &EventHead) -> Result<Words<'_>, String> {
     let (ours, action) = (head.event_type.as_str(), head.action.as_str());
     if ours == "Field" {
         return of_field(head);
+    }
+    if (ours, action) == ("Webhook", "ping") {
+        return Ok(Words { entity_type: "webhook", event_type: action.into(), of_field: false });
     }
     let known = TYPES.iter().find(|(_, type_of_ours)| *type_of_ours == ours).map(|(dato, _)| *dato);
     let own_word = ours.starts_with(|first: char| first.is_ascii_lowercase()).then_some(ours);

@@ -1,5 +1,7 @@
 //! How a value becomes safe where a tag puts it.
 
+use std::fmt::Write;
+
 use super::Escaping;
 use crate::percent;
 
@@ -24,14 +26,28 @@ impl Escaper for Values {
     }
 }
 
-/// As the inside of a JSON string: serde_json's escapes without its quotes.
+/// As the inside of a JSON string: `"`, `\` and the control characters below U+0020 (RFC 8259 §7).
 fn json(out: &mut String, value: &str) {
-    if value.bytes().any(|byte| byte < 0x20 || matches!(byte, b'"' | b'\\')) {
-        let quoted = serde_json::Value::from(value).to_string();
-        out.push_str(&quoted[1..quoted.len() - 1]);
-    } else {
-        out.push_str(value);
+    let mut copied = 0;
+    for (at, byte) in value.bytes().enumerate() {
+        let short = match byte {
+            b'"' => "\\\"",
+            b'\\' => "\\\\",
+            b'\n' => "\\n",
+            b'\r' => "\\r",
+            b'\t' => "\\t",
+            0..0x20 => "",
+            _ => continue,
+        };
+        out.push_str(&value[copied..at]);
+        out.push_str(short);
+        if short.is_empty() {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "\\u{byte:04x}");
+        }
+        copied = at + 1;
     }
+    out.push_str(&value[copied..]);
 }
 
 fn html(out: &mut String, value: &str) {

@@ -25,7 +25,7 @@ const MADE: &str = r#"{
 fn templated(dialect: &str, url: &str, body: Option<&str>, escape: Option<Escape>) -> Webhook {
     let mut webhook = webhook(dialect);
     let target = target(&mut webhook);
-    target.url = url.to_owned();
+    url.clone_into(&mut target.url);
     target.render = Render::Mustache(MustacheTemplate { body: body.map(str::to_owned), escape });
     webhook
 }
