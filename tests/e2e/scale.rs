@@ -27,6 +27,8 @@ mod metrics;
 mod obedience;
 #[path = "scale/one_trace.rs"]
 mod one_trace;
+#[path = "scale/parked.rs"]
+mod parked;
 #[path = "scale/sockets.rs"]
 mod sockets;
 

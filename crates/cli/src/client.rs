@@ -15,6 +15,9 @@ pub use server::{Account, Door, Place, Server, write_cli_file};
 /// The environment that every space has.
 const DEFAULT_ENVIRONMENT: &str = "master";
 
+/// The status of a body that breaks rules (RFC 9110 §15.5.21).
+const UNPROCESSABLE: u16 = 422;
+
 /// A server to ask, as somebody, about one space.
 pub struct Client {
     http: OperatorClient,
@@ -150,6 +153,19 @@ impl Client {
     pub async fn send(&self, request: OperatorRequest) -> anyhow::Result<Answer> {
         let reply = self.http.call(request).await.map_err(|error| failure(&error))?;
         self.judge(&reply)
+    }
+
+    /// Makes one request and says what the server finds wrong with it; `None` when nothing.
+    ///
+    /// # Errors
+    /// A [`Failure`] for everything but 2xx and what is wrong with the body (422).
+    pub async fn faults(&self, request: OperatorRequest) -> anyhow::Result<Option<String>> {
+        let reply = self.http.call(request).await.map_err(|error| failure(&error))?;
+        if reply.status == UNPROCESSABLE {
+            let body = serde_json::from_slice(&reply.body).unwrap_or_default();
+            return Ok(Some(problem(&body).unwrap_or_else(|| "it is not valid".to_owned())));
+        }
+        self.judge(&reply).map(|_| None)
     }
 
     fn judge(&self, reply: &Reply) -> anyhow::Result<Answer> {

@@ -12,17 +12,18 @@ enum Line {
     /// This does it.
     Command(&'static str),
     /// There is none, and why.
-    #[expect(dead_code, reason = "no operation is exempt so far; one that is must say why here")]
-    None(&'static str),
+    Exempt(&'static str),
 }
 
-use Line::Command;
+use Line::{Command, Exempt};
 
 /// Operation ids of the document, each with its command.
 const TABLE: &[(&str, Line)] = &[
     ("createSource", Command("sources create --name blog --dialect cometcms")),
     ("createToken", Command("tokens create --name cms --role publisher")),
     ("createWebhook", Command("webhooks create --name search --url https://example.com/ --topic *.*")),
+    ("deleteRetryPolicy", Command("settings retry-policy delete")),
+    ("deleteSigningSecret", Command("settings signing-secret delete")),
     ("deleteSource", Command("sources delete blog")),
     ("deleteWebhook", Command("webhooks delete search")),
     ("disableWebhook", Command("webhooks disable search")),
@@ -32,11 +33,16 @@ const TABLE: &[(&str, Line)] = &[
     ("explainEvent", Command("events explain story-1")),
     ("getBalance", Command("balance")),
     ("getCall", Command("calls show 01a1feb0-af61-7e7a-b8ef-5ef530efe0ea")),
+    ("getDocs", Exempt("pages for a browser; the command line has --help")),
+    ("getDocsStyle", Exempt("the style sheet of these pages")),
     ("getEnvironment", Command("environments show staging")),
     ("getEnvironmentEvent", Command("events show story-1 --environment master")),
     ("getEvent", Command("events show story-1")),
     ("getMe", Command("tokens whoami")),
+    ("getOpenapi", Command("openapi")),
     ("getParked", Command("parked show 7")),
+    ("getRetryPolicy", Command("settings retry-policy show")),
+    ("getSigningSecret", Command("settings signing-secret show")),
     ("getSource", Command("sources show blog")),
     ("getSpace", Command("spaces show shop")),
     ("getWebhook", Command("webhooks show search")),
@@ -57,6 +63,8 @@ const TABLE: &[(&str, Line)] = &[
     ("previewWebhook", Command("webhooks preview search --event-id story-1")),
     ("publishEvents", Command("events publish -f events.ndjson")),
     ("putEnvironment", Command("environments create staging")),
+    ("putRetryPolicy", Command("settings retry-policy set --max-retries 15")),
+    ("putSigningSecret", Command("settings signing-secret set")),
     ("putSource", Command("sources update blog --name Blog")),
     ("putSpace", Command("spaces create shop")),
     ("putWebhook", Command("webhooks update search --url https://example.com/")),
@@ -94,7 +102,13 @@ fn every_operation_of_the_api_has_a_command_and_no_line_is_out_of_date() {
 #[test]
 fn every_command_of_the_table_parses() {
     for (operation, line) in TABLE {
-        let Command(line) = line else { continue };
+        let line = match line {
+            Command(line) => line,
+            Exempt(why) => {
+                assert!(why.len() > 10, "{operation} has no command, and nobody says why");
+                continue;
+            }
+        };
         let words = std::iter::once("postrider").chain(line.split(' '));
         let parsed = Cli::try_parse_from(words);
         assert!(parsed.is_ok(), "{operation}: postrider {line}: {}", parsed.err().expect("an error"));

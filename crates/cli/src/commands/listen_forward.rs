@@ -8,6 +8,7 @@ use postrider_adapter_http::operator::{OperatorClient, OperatorRequest};
 use postrider_domain::webhook::Method;
 use serde_json::{Value, json};
 
+use super::listen_leftover::{Mark, sweep};
 use crate::Context;
 use crate::client::{Client, Server, encode};
 use crate::exit::{Code, Failure};
@@ -23,7 +24,8 @@ const NOT_PASSED_ON: [&str; 7] =
 /// The flags that make a webhook for this session.
 #[derive(Debug, Args)]
 pub(super) struct Forwarding {
-    /// Make a webhook for this session, pass its calls on to this receiver, and remove it at the end
+    /// Make a webhook for this session, pass its calls on to this receiver, and remove it at the end; one that a killed session
+    /// left behind is removed by the next
     #[arg(long, value_name = "URL", conflicts_with = "status")]
     forward_to: Option<String>,
     /// With --forward-to: what the webhook wants, Type.action (repeatable) [default: *.*]
@@ -43,6 +45,7 @@ pub(super) struct Session {
     /// The client leaves out a slash at the end of its address, which may matter to the receiver.
     path: &'static str,
     webhook: String,
+    mark: Option<Mark>,
     /// What its calls are signed with.
     pub(super) secret: String,
 }
@@ -56,6 +59,7 @@ impl Forwarding {
         let receiver = OperatorClient::new(receiver, None)
             .map_err(|error| Failure::new(Code::Invalid, format!("--forward-to: {error}")))?;
         let server = self.server.client(context)?;
+        sweep(&server).await;
         let url = self.public_url.clone().unwrap_or_else(|| format!("http://{addr}/"));
         let topics = if self.topics.is_empty() { vec!["*.*".to_owned()] } else { self.topics.clone() };
         let name = format!("postrider listen at {addr}");
@@ -69,7 +73,8 @@ impl Forwarding {
             )
             .into());
         };
-        Ok(Some(Session { server, receiver, path, webhook, secret }))
+        let mark = Mark::set(&webhook, &server);
+        Ok(Some(Session { server, receiver, path, webhook, mark, secret }))
     }
 }
 
@@ -103,6 +108,9 @@ impl Session {
     pub(super) async fn end(&self) -> anyhow::Result<()> {
         let path = self.server.in_space(&format!("/webhook_definitions/{}", encode(&self.webhook)));
         let removed = self.server.delete(&path).await;
+        if let Some(mark) = self.mark.as_ref().filter(|_| removed.is_ok()) {
+            mark.clear();
+        }
         removed.map(drop).map_err(|error| {
             error.context(format!(
                 "webhook {0} is still there; remove it: postrider webhooks delete {0}",

@@ -3,11 +3,13 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::call_text::with_next;
+use super::listing::Part;
 use crate::Context;
 use crate::client::{Account, Client, encode};
 use crate::exit::Code;
 use crate::indent::indented;
-use crate::output::{table, text};
+use crate::output::{instant, table, text};
 
 /// Characters of a body that `parked show` prints: what fits a few screens. `--json` has all of it.
 const SHOWN: usize = 8 * 1024;
@@ -29,13 +31,11 @@ pub enum Parked {
 
 /// The flags of `parked list`.
 #[derive(Debug, Args)]
+#[command(after_help = "The token must rule the whole instance: what is malformed may name no space.\n\n\
+    Examples:\n  postrider parked list\n  postrider parked show 1795276912123\n  postrider parked redrive 1795276912123")]
 pub struct List {
-    /// How many
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    limit: u16,
-    /// Where the page before ended
-    #[arg(long)]
-    cursor: Option<String>,
+    #[command(flatten)]
+    part: Part,
     #[command(flatten)]
     account: Account,
 }
@@ -55,10 +55,8 @@ pub async fn run(parked: Parked, context: &Context) -> anyhow::Result<Code> {
     let output = context.output;
     match parked {
         Parked::List(list) => {
-            let cursor =
-                list.cursor.map_or_else(String::new, |cursor| format!("&cursor={}", encode(&cursor)));
-            let path = format!("/parked?limit={}{cursor}", list.limit);
-            output.answer(&list.account.client(context)?.get(&path).await?, listed);
+            let client = list.account.client(context)?;
+            list.part.print((&client, "/parked"), Vec::new(), output.json, row, listed).await?;
         }
         Parked::Show(one) => output.answer(&one.client(context)?.get(&one.path()).await?, shown),
         Parked::Redrive(one) => {
@@ -88,22 +86,18 @@ impl One {
     }
 }
 
-fn listed(answer: &Value) -> String {
-    let messages = answer["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-    if messages.is_empty() {
+fn row(message: &Value) -> [String; 6] {
+    let [id, queue, deliveries, size] =
+        ["/sys/id", "/queue", "/deliveries", "/sizeBytes"].map(|pointer| text(message, pointer));
+    let reason = text(message, "/reason");
+    [id, instant(message, "/parkedAt"), queue, deliveries, size, start(&reason, REASON).to_owned()]
+}
+
+fn listed(rows: Vec<[String; 6]>, next: Option<String>) -> String {
+    if rows.is_empty() {
         return "Nothing is parked.".to_owned();
     }
-    let rows = messages.iter().map(|message| {
-        let [id, at, queue, deliveries, size] =
-            ["/sys/id", "/parkedAt", "/queue", "/deliveries", "/sizeBytes"]
-                .map(|pointer| text(message, pointer));
-        [id, at, queue, deliveries, size, start(&text(message, "/reason"), REASON).to_owned()]
-    });
-    let table = table(["id", "parked at", "queue", "tries", "bytes", "why"], rows);
-    match answer.pointer("/pages/next").and_then(Value::as_str) {
-        Some(next) => format!("{table}\nLater ones: add --cursor {next}"),
-        None => table,
-    }
+    with_next(table(["id", "parked at (UTC)", "queue", "tries", "bytes", "why"], rows), next)
 }
 
 fn shown(message: &Value) -> String {

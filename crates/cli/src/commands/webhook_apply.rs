@@ -9,8 +9,9 @@ use postrider_adapter_http::operator::OperatorRequest;
 use postrider_domain::webhook::Method;
 use serde_json::{Value, json};
 
+use super::webhook_check::check;
 use super::webhook_file::{self, Kept};
-use super::webhook_flags::read;
+use super::webhook_flags::read_text;
 use super::webhooks::{all, webhook_path};
 use crate::Context;
 use crate::client::{Client, Server};
@@ -20,15 +21,20 @@ use crate::output::{line, note, pretty, text};
 /// The flags of `webhooks apply`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The file is what `webhooks export` writes. A webhook is known by its id and is made what the file says: a field that \
-    is not there gets its default. Secrets in the file are set when a webhook is made or otherwise changed, a signing secret only when it is \
-    made; they cannot be compared, so to change one alone, use `webhooks update`.\n\n\
-    Example:\n  postrider webhooks export > webhooks.json\n  postrider webhooks apply -f webhooks.json"
+    after_help = "The file is what `webhooks export` writes, or several such JSON texts one after the other. A webhook is known by its \
+    id and is made what the file says: a field that is not there gets its default. What would change is shown first, and the server is \
+    asked whether it would take all of it, before anything is changed.\n\n\
+    Secrets in the file are set when a webhook is made or otherwise changed, a signing secret only when it is made; they are never \
+    shown and cannot be compared, so to change one alone, use `webhooks update` or `webhooks rotate-secret`.\n\n\
+    Examples:\n  \
+    postrider webhooks export > webhooks.json\n  \
+    postrider webhooks apply -f webhooks.json --dry-run\n  \
+    postrider webhooks apply -f search.json -f crm.json --prune --yes"
 )]
 pub struct Apply {
-    /// The webhooks as JSON; - is standard input
-    #[arg(short, long, value_name = "FILE")]
-    file: PathBuf,
+    /// The webhooks as JSON; - is standard input (repeatable: all files together are what the space shall have)
+    #[arg(short, long = "file", value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
     /// Delete the webhooks that are not in the file; their pending deliveries are cancelled
     #[arg(long)]
     prune: bool,
@@ -61,12 +67,14 @@ struct Plan {
 /// Runs `webhooks apply`.
 pub(super) async fn run(apply: &Apply, context: &Context) -> anyhow::Result<Code> {
     let client = apply.server.client(context)?;
-    let wanted = webhook_file::read(&read(&apply.file)?)?;
+    let files = apply.files.iter().map(|file| read_text(file)).collect::<anyhow::Result<Vec<_>>>()?;
+    let wanted = webhook_file::read(&files)?;
     let plan = Plan::new(wanted, &all(&client).await?, apply.prune);
     let json = context.output.json;
     if !json {
         line(&plan.shown());
     }
+    check(&client, &plan.wanted()).await?;
     if !apply.dry_run && !plan.steps.is_empty() && !apply.yes {
         confirm(apply)?;
     }
@@ -113,6 +121,16 @@ impl Plan {
             plan.others = others.count();
         }
         plan
+    }
+
+    /// The webhooks that are to be saved, and whether the server has them already.
+    fn wanted(&self) -> Vec<(&Kept, bool)> {
+        let saved = self.steps.iter().filter_map(|step| match step {
+            Step::Create(kept) => Some((kept, false)),
+            Step::Update(kept, ..) => Some((kept, true)),
+            Step::Delete(_) => None,
+        });
+        saved.collect()
     }
 
     fn shown(&self) -> String {
@@ -216,7 +234,7 @@ fn confirm(apply: &Apply) -> anyhow::Result<()> {
         Failure::new(Code::Invalid, cause)
             .next("add --yes to change it, --dry-run to only see what would change")
     };
-    if !std::io::stdin().is_terminal() || apply.file.as_os_str() == "-" {
+    if !std::io::stdin().is_terminal() || apply.files.iter().any(|file| file.as_os_str() == "-") {
         return Err(refused("nothing was changed: nobody can be asked here").into());
     }
     let _ = write!(std::io::stderr().lock(), "Change this? [y/N] ");

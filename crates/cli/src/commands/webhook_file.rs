@@ -4,16 +4,18 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use super::webhook_form::plain;
 use crate::exit::{Code, Failure};
 
 /// What the server alone says about a webhook.
 const SERVERS: [&str; 3] = ["sys", "disabled", "status"];
-/// Fields that hold a duration: a number of seconds or a text such as `10s`.
-const DURATIONS: [&str; 6] = ["timeout", "window", "per", "initial", "maxDelay", "schedule"];
+const FORM: &str = "see what `postrider webhooks export` writes: {\"webhooks\": [{\"id\": …}]}";
 
 /// A webhook of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Kept {
+    /// Where it stands, for people.
+    pub(super) place: String,
     /// Its id, `id` in the file.
     pub(super) id: String,
     /// Everything else.
@@ -30,7 +32,28 @@ impl Kept {
         if let Some(signing) = fields.get_mut("signing") {
             *signing = json!(true);
         }
-        Self { id, fields }
+        Self { place: "the server".to_owned(), id, fields }
+    }
+
+    /// One that stands at this place of a file.
+    fn of_file(webhook: &Value, place: &str) -> anyhow::Result<Self> {
+        let refused = |said: String, next: &str| Failure::new(Code::Invalid, said).next(next);
+        let fields = webhook.as_object();
+        let mut fields = fields.cloned().ok_or_else(|| refused(format!("{place} is no webhook"), FORM))?;
+        let id = fields.remove("id");
+        let id = id.as_ref().and_then(Value::as_str).filter(|id| !id.is_empty()).ok_or_else(|| {
+            let next = format!("give each webhook an \"id\" of your choice, by which apply knows it; {FORM}");
+            refused(format!("{place} has no id"), &next)
+        })?;
+        fields.retain(|name, _| !SERVERS.contains(&name.as_str()));
+        // The API takes the method in either place and shows it in this one.
+        if let Some(method) = fields.remove("method") {
+            let transformation = fields.entry("transformation").or_insert_with(|| json!({}));
+            if let Some(parts) = transformation.as_object_mut() {
+                parts.entry("method").or_insert(method);
+            }
+        }
+        Ok(Self { place: place.to_owned(), id: id.to_owned(), fields })
     }
 
     /// As a file has it.
@@ -59,83 +82,44 @@ impl Kept {
     }
 }
 
-/// The webhooks of a file: `{"webhooks": […]}`, or only the list.
+/// The webhooks of files: `{"webhooks": […]}`, a list, or one webhook; in a file any number of these, one after the other.
 ///
 /// # Errors
-/// When it is of another form, or an id is missing or there twice.
-pub(super) fn read(file: &Value) -> anyhow::Result<Vec<Kept>> {
-    let form = || {
-        let said = "the file is no list of webhooks";
-        Failure::new(Code::Invalid, said)
-            .next("see what `postrider webhooks export` writes: {\"webhooks\": [{\"id\": …}]}")
-    };
-    let list = file.get("webhooks").unwrap_or(file).as_array().ok_or_else(form)?;
+/// When a file is of another form, or an id is missing or there twice.
+pub(super) fn read(files: &[(String, String)]) -> anyhow::Result<Vec<Kept>> {
     let mut seen = BTreeSet::new();
     let mut webhooks = Vec::new();
-    for (index, webhook) in list.iter().enumerate() {
-        let mut fields = webhook.as_object().cloned().ok_or_else(form)?;
-        let id = fields.remove("id");
-        let id = id.as_ref().and_then(Value::as_str).filter(|id| !id.is_empty()).ok_or_else(|| {
-            Failure::new(Code::Invalid, format!("webhooks[{index}] has no id"))
-                .next("give each webhook an \"id\" of your choice, such as \"search\": it is what apply knows it by")
-        })?;
-        if !seen.insert(id.to_owned()) {
-            let said = format!("webhooks[{index}] has the id {id:?}, as another one before it");
-            return Err(Failure::new(Code::Invalid, said).next("give each webhook an id of its own").into());
+    for (file, text) in files {
+        let mut index = 0;
+        for document in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
+            let document = document
+                .map_err(|error| Failure::new(Code::Invalid, format!("{file} is not JSON: {error}")))?;
+            for webhook in listed(&document) {
+                let place = format!("{file}: webhooks[{index}]");
+                let kept = Kept::of_file(webhook, &place)?;
+                if !seen.insert(kept.id.clone()) {
+                    let said = format!("{place} has the id {:?}, as another one before it", kept.id);
+                    let next = "give each webhook an id of its own";
+                    return Err(Failure::new(Code::Invalid, said).next(next).into());
+                }
+                webhooks.push(kept);
+                index += 1;
+            }
         }
-        fields.retain(|name, _| !SERVERS.contains(&name.as_str()));
-        webhooks.push(Kept { id: id.to_owned(), fields });
+        if index == 0 && !text.contains('[') {
+            return Err(Failure::new(Code::Invalid, format!("{file} holds no list of webhooks"))
+                .next(FORM)
+                .into());
+        }
     }
     Ok(webhooks)
 }
 
-/// A value in the one form in which it is compared and shown; `None` is what the server takes for absent. No secrets.
-fn plain(name: &str, value: &Value) -> Option<Value> {
-    let absent = match (name, value) {
-        (_, Value::Null) | ("httpBasicPassword", _) => true,
-        ("active", Value::Bool(active)) => *active,
-        ("signing", Value::Bool(signed)) => !signed,
-        ("dialect", Value::String(dialect)) => dialect == "native",
-        (_, Value::Array(list)) => list.is_empty(),
-        _ => false,
-    };
-    if absent {
-        return None;
-    }
-    Some(match (name, value) {
-        ("signing", Value::Object(_)) => json!(true),
-        ("headers", Value::Array(list)) => list.iter().map(header).collect(),
-        _ => seconds(name, value),
-    })
-}
-
-fn header(header: &Value) -> Value {
-    let mut shown = header.clone();
-    if let Some(fields) = shown.as_object_mut() {
-        match fields.get("secret") {
-            Some(Value::Bool(true)) => drop(fields.remove("value")),
-            _ => drop(fields.remove("secret")),
-        }
-    }
-    shown
-}
-
-/// Durations as seconds, wherever they stand.
-fn seconds(name: &str, value: &Value) -> Value {
-    let duration = DURATIONS.contains(&name);
-    match value {
-        Value::Array(list) => list.iter().map(|one| seconds(name, one)).collect(),
-        Value::Object(fields) => {
-            fields.iter().map(|(name, value)| (name.clone(), seconds(name, value))).collect()
-        }
-        Value::String(text) if duration => match humantime::parse_duration(text) {
-            Ok(read) => json!(read.as_secs_f64()),
-            Err(_) => value.clone(),
-        },
-        Value::Number(number) if duration => {
-            number.as_f64().map_or_else(|| value.clone(), |seconds| json!(seconds))
-        }
-        other => other.clone(),
+/// The webhooks of one document.
+fn listed(document: &Value) -> Vec<&Value> {
+    match document.get("webhooks").unwrap_or(document) {
+        Value::Array(list) => list.iter().collect(),
+        one => vec![one],
     }
 }
 
@@ -144,7 +128,11 @@ mod tests {
     use super::*;
 
     fn kept(fields: &Value) -> Kept {
-        Kept { id: "w".to_owned(), fields: fields.as_object().cloned().expect("an object") }
+        Kept {
+            place: String::new(),
+            id: "w".to_owned(),
+            fields: fields.as_object().cloned().expect("an object"),
+        }
     }
 
     #[test]

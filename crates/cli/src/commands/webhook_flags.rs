@@ -115,16 +115,28 @@ fn set(fields: &mut Map<String, Value>, name: &str, value: Option<Value>) {
 /// # Errors
 /// When it cannot be read, or is no JSON.
 pub(super) fn read(file: &std::path::Path) -> anyhow::Result<Value> {
+    let (name, text) = read_text(file)?;
+    Ok(serde_json::from_str(&text)
+        .map_err(|error| Failure::new(Code::Invalid, format!("{name} is not JSON: {error}")))?)
+}
+
+/// A file's name for people, and its text; `-` is standard input.
+///
+/// # Errors
+/// When it cannot be read as text.
+pub(super) fn read_text(file: &std::path::Path) -> anyhow::Result<(String, String)> {
     let (name, text) = if file.as_os_str() == "-" {
         let mut text = String::new();
         ("standard input".to_owned(), std::io::stdin().read_to_string(&mut text).map(|_| text))
     } else {
         (file.display().to_string(), std::fs::read_to_string(file))
     };
-    let text =
-        text.map_err(|error| Failure::new(Code::Invalid, format!("{name} cannot be read as text: {error}")))?;
-    Ok(serde_json::from_str(&text)
-        .map_err(|error| Failure::new(Code::Invalid, format!("{name} is not JSON: {error}")))?)
+    match text {
+        Ok(text) => Ok((name, text)),
+        Err(error) => {
+            Err(Failure::new(Code::Invalid, format!("{name} cannot be read as text: {error}")).into())
+        }
+    }
 }
 
 /// A named policy, or delays.

@@ -70,3 +70,21 @@ fn a_receiver_that_is_away_is_a_502_and_a_signal_removes_the_webhook() {
     assert!(bad.stderr().contains("--forward-to"), "{}", bad.stderr());
     assert_eq!(server.terminate(), 0);
 }
+
+#[test]
+fn the_webhook_of_a_killed_session_is_removed_by_the_next_and_that_of_a_living_one_is_not() {
+    let dir = tempdir().expect("a folder");
+    let dir = dir.path();
+    let server = server(dir);
+    let forward = ["listen", "--json", "--forward-to", "http://127.0.0.1:9"];
+    let (killed, _) = Running::start(dir, &forward);
+    let (alive, _) = Running::start(dir, &forward);
+    assert_eq!(webhooks(dir), 2);
+    killed.kill();
+    assert_eq!(webhooks(dir), 2, "nobody could remove it");
+    let (next, _) = Running::start(dir, &forward);
+    assert_eq!(webhooks(dir), 2, "the two that live");
+    assert_eq!((alive.terminate(), next.terminate()), (0, 0));
+    assert_eq!(webhooks(dir), 0);
+    assert_eq!(server.terminate(), 0);
+}

@@ -9,7 +9,7 @@ use serde_json::Value;
 /// A command that reads nothing of the machine the test runs on.
 pub(crate) fn postrider(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_postrider"));
-    command.current_dir(dir).args(arguments).stdin(Stdio::null());
+    command.current_dir(dir).args(arguments).stdin(Stdio::null()).env("HOME", dir);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("POSTRIDER")) {
         command.env_remove(name);
     }
@@ -76,6 +76,12 @@ impl Running {
         let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
         assert!(sent.success());
         self.child.wait().expect("it ends").code().expect("it ended by itself")
+    }
+
+    /// Ends it without a chance to tidy up.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it is killed");
+        self.child.wait().expect("it ends");
     }
 
     /// Waits for its end; the exit code.

@@ -145,6 +145,43 @@ fn a_webhook_is_shown_switched_off_and_on_given_a_new_secret_and_its_calls_are_l
 }
 
 #[test]
+fn what_a_space_settles_is_set_shown_and_deleted_and_a_secret_is_shown_once() {
+    let dir = tempdir().expect("a folder");
+    let dir = dir.path();
+    let server = server(dir);
+    let secret = |more: &[&str]| run(dir, &[&["settings", "signing-secret"], more].concat());
+    refused(&secret(&["show"]), 5, "signing secret");
+    let drawn = secret(&["set", "--json"]).json()["value"].as_str().expect("a drawn secret").to_owned();
+    assert_eq!(drawn.len(), 64, "{drawn}");
+    let shown = secret(&["show"]).stdout();
+    assert!(shown.contains(&drawn[60..]) && !shown.contains(&drawn), "{shown}");
+    let given = "A".repeat(60) + "wxyz";
+    let set = secret(&["set", "--secret", &given]).stdout();
+    assert!(set.contains("wxyz") && !set.contains(&given), "{set}");
+    refused(&secret(&["set", "--secret", "short"]), 6, "64");
+    assert_eq!((secret(&["delete"]).code(), secret(&["show"]).code()), (0, 5));
+
+    let policy = |more: &[&str]| run(dir, &[&["settings", "retry-policy"], more].concat());
+    assert_eq!(policy(&["show"]).code(), 5);
+    assert_eq!(policy(&["set", "--max-retries", "15", "--json"]).json()["maxRetries"], 15);
+    assert!(policy(&["show"]).stdout().contains("15"));
+    refused(&policy(&["set", "--max-retries", "1"]), 6, "maxRetries");
+    assert_eq!((policy(&["delete"]).code(), policy(&["show"]).code()), (0, 5));
+    assert_eq!(server.terminate(), 0);
+}
+
+#[test]
+fn the_openapi_document_is_printed_for_anybody() {
+    let dir = tempdir().expect("a folder");
+    let dir = dir.path();
+    let server = server(dir);
+    let printed = run(dir, &["openapi", "--token", "nonsense"]).json();
+    assert_eq!(printed["openapi"].as_str().and_then(|version| version.get(..3)), Some("3.1"));
+    assert!(printed["paths"]["/openapi.json"].is_object());
+    assert_eq!(server.terminate(), 0);
+}
+
+#[test]
 fn a_ping_goes_out_and_a_preview_shows_the_request_that_would_and_sends_nothing() {
     let dir = tempdir().expect("a folder");
     let dir = dir.path();

@@ -140,7 +140,7 @@ fn a_file_that_cannot_be_applied_changes_nothing_and_says_where() {
         (json!([{"id": "a"}, {"id": "a"}]), "webhooks[1]"),
         (
             json!([{"id": "a", "name": "x", "url": "ftp://example.com", "topics": ["*.*"]}]),
-            "failed to create a",
+            "webhooks.json: webhooks[0]",
         ),
     ];
     for (file, part) in cases {
@@ -149,6 +149,76 @@ fn a_file_that_cannot_be_applied_changes_nothing_and_says_where() {
         assert_eq!(ended.code(), 6, "{file}: {}", ended.stderr());
         assert!(ended.stderr().contains(part), "{part} is not in:\n{}", ended.stderr());
     }
+    // All that is wrong with all of them, before anything is changed.
+    let hook =
+        |id: &str, url: &str, topic: &str| json!({"id": id, "name": "x", "url": url, "topics": [topic]});
+    let good = hook("good", "https://example.com", "*.*");
+    write(dir, &json!([good, hook("b", "ftp://x", "*.*"), hook("c", "https://example.com", "nonsense")]));
+    let ended = run(dir, &["webhooks", "apply", "--yes", "-f", "webhooks.json"]);
+    assert_eq!(ended.code(), 6, "{}", ended.stdout());
+    for part in ["nothing was changed", "webhooks[1] (\"b\")", "url: ", "webhooks[2] (\"c\")", "topics[0]"] {
+        assert!(ended.stderr().contains(part), "{part} is not in:\n{}", ended.stderr());
+    }
+    std::fs::write(dir.join("webhooks.json"), "[\n  {\"id\": \"a\",\n   \"name\": oops}\n]").expect("a file");
+    let ended = run(dir, &["webhooks", "apply", "--dry-run", "-f", "webhooks.json"]);
+    assert_eq!(ended.code(), 6, "{}", ended.stdout());
+    assert!(
+        ended.stderr().contains("webhooks.json") && ended.stderr().contains("line 3"),
+        "{}",
+        ended.stderr()
+    );
     assert_eq!(run(dir, &["webhooks", "list", "--json"]).json()["items"], json!([]));
+    assert_eq!(server.terminate(), 0);
+}
+
+/// A webhook with every field that there is, each in the way a person may write it.
+fn with_every_field() -> Value {
+    json!({
+        "id": "every", "name": "every", "url": "https://example.com/hook", "method": "PUT", "active": false,
+        "topics": ["Entry.publish", "Asset.*"],
+        "triggers": [{"type": "Entry", "actions": ["save"], "contentTypes": ["page"], "entities": []}],
+        "contentTypes": ["blogPost"], "entities": ["5KsD"], "changedFields": ["title"], "states": ["published"],
+        "filters": [{"equals": [{"doc": "sys.environment.sys.id"}, "master"]},
+                    {"not": {"in": [{"doc": "sys.id"}, ["a", "b"]]}}],
+        "headers": [{"key": "X-A", "value": "b"}, {"key": "X-Key", "value": "hush-hush", "secret": true}],
+        "httpBasicUsername": "carl", "httpBasicPassword": "hush-hush",
+        "dialect": "standard-webhooks", "signing": true,
+        "retryPolicy": {"maxAttempts": 3, "initial": "2s"}, "timeout": "5s",
+        "coalesce": {"window": "1m"}, "rateLimit": {"calls": 5},
+    })
+}
+
+#[test]
+fn every_field_survives_the_round_trip_and_no_secret_is_shown_or_lost() {
+    let dir = tempdir().expect("a folder");
+    let dir = dir.path();
+    let server = server(dir);
+    let named = json!({"id": "named", "name": "named", "url": "https://example.com", "topics": ["*.*"],
+        "retryPolicy": "contentful", "coalesce": false, "signing": {"secret": "hush-hush-hush-hush-hush"}});
+    // Several documents in one file, one after the other.
+    std::fs::write(dir.join("two.json"), format!("{}\n{named}\n", with_every_field())).expect("a file");
+    let apply = |file: &str, more: &[&str]| run(dir, &[&["webhooks", "apply", "-f", file], more].concat());
+    let made = apply("two.json", &["--yes"]);
+    assert_eq!(made.code(), 0, "{}", made.stderr());
+    assert_eq!(apply("two.json", &[]).stdout().trim(), "Nothing to change.", "however it is written");
+    let before = run(dir, &["webhooks", "export"]).stdout();
+    assert_eq!(before, run(dir, &["webhooks", "export"]).stdout(), "in one order");
+    std::fs::write(dir.join("exported.json"), &before).expect("a file");
+    assert_eq!(apply("exported.json", &["--prune"]).stdout().trim(), "Nothing to change.");
+
+    // A change of another field keeps the secrets, which the exported file does not have.
+    let changed = before.replace("https://example.com/hook", "https://example.com/other");
+    std::fs::write(dir.join("exported.json"), changed).expect("a file");
+    let done = apply("exported.json", &["--yes"]);
+    assert_eq!(done.code(), 0, "{}", done.stderr());
+    for said in [made.stdout(), before, done.stdout()] {
+        assert!(!said.contains("hush"), "{said}");
+    }
+    let every = run(dir, &["webhooks", "show", "every", "--json"]).json();
+    assert_eq!(every["headers"][1], json!({"key": "X-Key", "secret": true}), "{every}");
+    assert_eq!((&every["httpBasicUsername"], &every["active"]), (&json!("carl"), &json!(false)), "{every}");
+    let preview = run(dir, &["webhooks", "preview", "every"]).stdout();
+    assert!(preview.contains("PUT https://example.com/other") && !preview.contains("hush"), "{preview}");
+    assert!(preview.to_lowercase().contains("authorization: "), "the password is still there: {preview}");
     assert_eq!(server.terminate(), 0);
 }
