@@ -22,6 +22,7 @@ use subtle::ConstantTimeEq;
 use crate::dialect::{Dialect, Occasion};
 use crate::escape::php_json;
 use crate::fields::{Faults, Fields, LONGEST_TEXT, json, value};
+use crate::foreign;
 use crate::hash::hmac_sha256;
 use crate::read_error::{ReadError, ReadErrors};
 use crate::received::{Proof, Received};
@@ -155,6 +156,7 @@ pub fn verify(secret: &str, body: &[u8], given: &str) -> bool {
 pub fn read(text: &str, scope: &Scope, now: Timestamp) -> Result<Event, ReadErrors> {
     let mut faults = Faults::default();
     let Some(mut fields) = Fields::of_payload(text, &mut faults) else { return Err(faults.into_list()) };
+    foreign::refuse(text, NAME, "send CometCMS's payload: event, occurred_at, data")?;
     let event =
         fields.required("event", "send CometCMS's payload, for example content.published", &mut faults);
     let occurred = fields.required("occurred_at", "send CometCMS's payload", &mut faults);

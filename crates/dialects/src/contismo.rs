@@ -29,6 +29,7 @@ use subtle::ConstantTimeEq;
 
 use crate::dialect::{Dialect, Occasion};
 use crate::fields::{Faults, Fields, LONGEST_TEXT, LONGEST_URL, json, value};
+use crate::foreign;
 use crate::hash::hmac_sha256;
 use crate::options::{self, Switch};
 use crate::read_error::{ReadError, ReadErrors};
@@ -226,6 +227,7 @@ pub fn verify(secret: &str, body: &[u8], given: &str) -> bool {
 pub fn read(text: &str, scope: &Scope, now: Timestamp) -> Result<Event, ReadErrors> {
     let mut faults = Faults::default();
     let Some(mut fields) = Fields::of_payload(text, &mut faults) else { return Err(faults.into_list()) };
+    foreign::refuse(text, NAME, FIX)?;
     let kind = fields.required("event", FIX, &mut faults).and_then(|name| read_kind(&name, &mut faults));
     let occurred_at = fields.text("occurredAt", LONGEST_TEXT, &mut faults).and_then(|text| {
         faults.good(

@@ -25,6 +25,7 @@ use sha2::{Digest, Sha256};
 use super::body::renamed;
 use super::{NAME, STAMPED, words};
 use crate::fields::{Faults, Fields, LONGEST_TEXT, LONGEST_URL, json, value};
+use crate::foreign;
 use crate::js_json::Js;
 use crate::read_error::{ReadError, ReadErrors};
 
@@ -34,6 +35,7 @@ const FIX: &str = "send Contentstack's payload: module, api_key, data, event, tr
 pub fn read(text: &str, scope: &Scope, now: Timestamp) -> Result<Event, ReadErrors> {
     let mut faults = Faults::default();
     let Some(mut fields) = Fields::of_payload(text, &mut faults) else { return Err(faults.into_list()) };
+    foreign::refuse(text, NAME, FIX)?;
     let module = fields.required("module", FIX, &mut faults);
     let event = fields.required("event", FIX, &mut faults);
     fields.required("api_key", FIX, &mut faults);

@@ -36,10 +36,10 @@ pub fn event_of(head: &EventHead) -> Result<Said, String> {
         Some((stem, suffix)) => (stem, STAGES.into_iter().find(|stage| *stage == suffix)),
         None => (action, None),
     };
-    if stage.is_some() || stem == action {
-        if let Some(event) = STAGED.into_iter().find(|event| *event == stem) {
-            return Ok(Said { event, stage });
-        }
+    if (stage.is_some() || stem == action)
+        && let Some(event) = STAGED.into_iter().find(|event| *event == stem)
+    {
+        return Ok(Said { event, stage });
     }
     let event = match action {
         "create" | "create.success" => "create",
