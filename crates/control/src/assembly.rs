@@ -1,7 +1,5 @@
 //! Puts a webhook together from what is asked for: everything checked at once, secrets sealed.
 
-use std::collections::BTreeMap;
-
 use postrider_dialects::Dialect;
 use postrider_domain::id::{SpaceId, WebhookId};
 use postrider_domain::webhook::{Audit, Disabled, DisabledBy, Status, Webhook, WebhookAction};
@@ -13,7 +11,7 @@ use crate::http_target::{self, Sealer, Setting};
 use crate::signing::Signer;
 use crate::wanted::{self, Findings};
 use crate::webhooks::{DEFAULT_DIALECT, SavedWebhook, Secret};
-use crate::{Control, names, pacing};
+use crate::{Control, names, pacing, render};
 
 impl Control {
     /// Checks everything and puts the webhook together, sealed.
@@ -28,14 +26,16 @@ impl Control {
         let mut faults = draft.faults.clone();
         let mut warnings = Vec::new();
         let name = name(draft.name.as_deref(), &mut faults);
-        let dialect = chosen_dialect(draft.dialect.as_deref(), &mut faults)?;
+        let dialect = chosen_dialect(draft, before, &mut faults)?;
         let wants =
             wanted::wants(draft, dialect, &mut Findings { faults: &mut faults, warnings: &mut warnings });
         let sealer = self.sealer(space, id);
         let target_before = before.and_then(|webhook| webhook.action.http());
-        let setting =
-            Setting { before: target_before, sealer: &sealer, plain_http: self.settings.plain_http };
+        let plain_http = self.settings.plain_http;
+        let setting = Setting { before: target_before, sealer: &sealer, plain_http, dialect };
         let target = http_target::target(draft, &setting, &mut faults)?;
+        warnings.extend(render::doubt(&target.render, target.method));
+        let options = render::options(draft, dialect, &mut faults);
         let secrets_before = before.map_or(&[][..], |webhook| &webhook.signing);
         let signed = self.signer(dialect, &sealer).signed(&draft.signing, secrets_before, &mut faults)?;
         let timeout = pacing::timeout(draft.timeout, &mut faults);
@@ -54,7 +54,7 @@ impl Control {
             wants,
             action: WebhookAction::Http(target),
             dialect: dialect.name().to_owned(),
-            options: BTreeMap::new(),
+            options,
             signing: signed.secrets,
             retry,
             timeout,
@@ -112,8 +112,14 @@ fn name(given: Option<&str>, faults: &mut Vec<FieldFault>) -> String {
     given.unwrap_or_default().to_owned()
 }
 
-fn chosen_dialect(given: Option<&str>, faults: &mut Vec<FieldFault>) -> ControlResult<&'static dyn Dialect> {
-    let name = given.unwrap_or(DEFAULT_DIALECT);
+/// The dialect that is named, else the one it has, else that of new webhooks.
+fn chosen_dialect(
+    draft: &WebhookDraft,
+    before: Option<&Webhook>,
+    faults: &mut Vec<FieldFault>,
+) -> ControlResult<&'static dyn Dialect> {
+    let kept = before.map(|webhook| webhook.dialect.as_str()).or(draft.default_dialect.as_deref());
+    let name = draft.dialect.as_deref().or(kept).unwrap_or(DEFAULT_DIALECT);
     if let Some(dialect) = postrider_dialects::dialect(name) {
         return Ok(dialect);
     }

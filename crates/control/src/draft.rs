@@ -1,8 +1,10 @@
 //! A webhook as somebody asks for it: texts that are not checked yet. Absent is `None` or empty.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use postrider_domain::coalesce::CoalesceSetting;
+use postrider_domain::json::Json;
 use postrider_domain::retry::{RetryOn, Schedule};
 use postrider_domain::webhook::RateLimit;
 
@@ -39,8 +41,16 @@ pub struct WebhookDraft {
     pub basic_username: Option<String>,
     /// Kept on update when only the user name is given.
     pub basic_password: Option<String>,
-    /// How the request is written; `native` unless given.
+    /// How the request is written. Unless given, a webhook that exists keeps its dialect.
     pub dialect: Option<String>,
+    /// The dialect of a new webhook that names none; `native` unless given. (`contentful` for who speaks in its media type.)
+    pub default_dialect: Option<String>,
+    /// The dialect's own switches; replaced as a whole.
+    pub options: BTreeMap<String, String>,
+    /// Contentful's transformation; its method is [`Self::method`].
+    pub transformation: Option<TransformationDraft>,
+    /// Mustache templates: the URL is one too.
+    pub template: Option<TemplateDraft>,
     /// How it is signed.
     pub signing: SigningDraft,
     /// `None` leaves it to the dialect.
@@ -53,6 +63,26 @@ pub struct WebhookDraft {
     pub rate_limit: Option<RateLimit>,
     /// What whoever read this draft found wrong already; reported together with what is found here.
     pub faults: Vec<FieldFault>,
+}
+
+/// A transformation as asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TransformationDraft {
+    /// `Content-Type` of the request.
+    pub content_type: Option<String>,
+    /// Whether `Content-Length` is said.
+    pub include_content_length: Option<bool>,
+    /// Any JSON value; its texts may hold pointers.
+    pub body: Option<Json>,
+}
+
+/// Templates as asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TemplateDraft {
+    /// The custom payload; `None` is the dialect's.
+    pub body: Option<String>,
+    /// `json`, `html` or `none`; `None` follows the content type.
+    pub escape: Option<String>,
 }
 
 /// A trigger as asked for.

@@ -1,5 +1,6 @@
 //! Why a use-case was refused, in words that let a person mend it.
 
+use postrider_dialects::{ReadError, ReadErrors};
 use postrider_domain::token::Permission;
 use postrider_ports::error::PortError;
 use thiserror::Error;
@@ -77,6 +78,17 @@ impl FieldFault {
         self.value = Some(value.chars().take(EXCERPT).collect());
         self
     }
+}
+
+/// What the dialects found, as faults of the field at `path`: their JSON pointers become paths.
+pub(crate) fn faults_of(path: &str, found: ReadErrors) -> Vec<FieldFault> {
+    let fault = |error: ReadError| {
+        let within =
+            error.path.trim_start_matches('/').replace('/', ".").replace("~1", "/").replace("~0", "~");
+        let path = [path, &within].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".");
+        FieldFault::new(path, "format", error.problem, error.fix)
+    };
+    found.into_iter().map(fault).collect()
 }
 
 impl ControlError {

@@ -1,24 +1,20 @@
-//! Checks where and how a webhook calls: URL, method, headers, basic authentication.
+//! Checks how a webhook calls: method, headers, basic authentication; its URL is [`crate::target_url`]'s.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
-use postrider_dialects::RenderError;
 use postrider_dialects::request::check_header;
+use postrider_dialects::{Dialect, RenderError};
 use postrider_domain::id::{SpaceId, WebhookId};
 use postrider_domain::secret::Sealed;
-use postrider_domain::webhook::{
-    BasicAuth, CustomHeader, HeaderValue, HttpTarget, Method, PlainHttp, Render,
-};
+use postrider_domain::webhook::{BasicAuth, CustomHeader, HeaderValue, HttpTarget, Method, PlainHttp};
 use postrider_ports::error::PortResult;
 use postrider_ports::secrets::{BASIC_AUTH, HEADER, Place, Secrets};
-use url::{Host, Url};
 
 use crate::draft::{HeaderDraft, WebhookDraft};
 use crate::error::FieldFault;
+use crate::render::{self, Templates};
+use crate::target_url;
 
-/// Longest URL in bytes: what every proxy and server passes.
-const LONGEST_URL: usize = 2048;
 /// Most custom headers.
 const MOST_HEADERS: usize = 50;
 /// Longest header value in bytes: half of the 8 KiB that common servers give the whole request head.
@@ -46,6 +42,7 @@ pub(crate) struct Setting<'a> {
     pub(crate) before: Option<&'a HttpTarget>,
     pub(crate) sealer: &'a Sealer<'a>,
     pub(crate) plain_http: PlainHttp,
+    pub(crate) dialect: &'a dyn Dialect,
 }
 
 /// The target that is asked for. With faults, the answer is not to be used.
@@ -54,91 +51,15 @@ pub(crate) fn target(
     setting: &Setting<'_>,
     faults: &mut Vec<FieldFault>,
 ) -> PortResult<HttpTarget> {
+    let render = render::render(draft, setting.dialect, faults);
+    let templates = Templates::of(&render, setting.dialect);
     Ok(HttpTarget {
-        url: url(draft.url.as_deref(), setting.plain_http, faults),
+        url: target_url::url(draft.url.as_deref(), templates, setting.plain_http, faults),
         method: method(draft.method.as_deref(), faults),
-        headers: headers(&draft.headers, setting, faults)?,
+        headers: headers(&draft.headers, templates, setting, faults)?,
         basic_auth: basic_auth(draft, setting, faults)?,
-        render: Render::Dialect,
+        render,
     })
-}
-
-fn url(given: Option<&str>, plain_http: PlainHttp, faults: &mut Vec<FieldFault>) -> String {
-    let Some(given) = given else {
-        faults.push(FieldFault::new("url", "required", "a webhook needs a URL", "give an https:// address"));
-        return String::new();
-    };
-    if let Err(fault) = check_url(given, plain_http) {
-        faults.push(fault);
-    }
-    given.to_owned()
-}
-
-/// Faults do not repeat the URL where it holds credentials.
-fn check_url(given: &str, plain_http: PlainHttp) -> Result<(), FieldFault> {
-    let fault = |name, problem: String, fix: &str| Err(FieldFault::new("url", name, problem, fix));
-    if given.len() > LONGEST_URL {
-        let problem = format!("it has {} bytes", given.len());
-        return fault("size", problem, "a URL has at most 2048 bytes");
-    }
-    // The parser would silently drop or escape these, and what is called would not be what is shown.
-    if given.chars().any(|character| character.is_control() || character == ' ') {
-        return fault(
-            "format",
-            "it contains a space, line break or control character".into(),
-            "percent-encode it",
-        );
-    }
-    let parsed = match Url::parse(given) {
-        Ok(parsed) => parsed,
-        Err(error) => {
-            return Err(FieldFault::new(
-                "url",
-                "format",
-                format!("it is no URL: {error}"),
-                "write https://host/path",
-            )
-            .given(given.split('@').next_back().unwrap_or_default()));
-        }
-    };
-    if !parsed.username().is_empty() || parsed.password().is_some() {
-        return fault(
-            "userinfo",
-            "it carries a user name or password".into(),
-            "give them as httpBasicUsername and httpBasicPassword, which are stored sealed",
-        );
-    }
-    match parsed.scheme() {
-        "https" => Ok(()),
-        "http" if plain_http_allowed(&parsed, plain_http) => Ok(()),
-        "http" => Err(FieldFault::new(
-            "url",
-            "protocol",
-            format!("plain http to {} is not allowed", parsed.host_str().unwrap_or_default()),
-            "use https://, or have the operator set outbound.plain_http to loopback or always",
-        )
-        .given(given)),
-        other => Err(FieldFault::new(
-            "url",
-            "protocol",
-            format!("{other}: is not called"),
-            "write https://host/path",
-        )
-        .given(given)),
-    }
-}
-
-fn plain_http_allowed(url: &Url, plain_http: PlainHttp) -> bool {
-    match plain_http {
-        PlainHttp::Never => false,
-        PlainHttp::Always => true,
-        PlainHttp::Loopback => match url.host() {
-            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
-            Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
-            None => false,
-        },
-    }
 }
 
 fn method(given: Option<&str>, faults: &mut Vec<FieldFault>) -> Method {
@@ -160,6 +81,7 @@ fn method(given: Option<&str>, faults: &mut Vec<FieldFault>) -> Method {
 
 fn headers(
     drafts: &[HeaderDraft],
+    templates: Templates,
     setting: &Setting<'_>,
     faults: &mut Vec<FieldFault>,
 ) -> PortResult<Vec<CustomHeader>> {
@@ -175,6 +97,9 @@ fn headers(
             faults.push(fault);
         }
         let path = format!("headers[{at}].value");
+        if let Some(value) = &draft.value {
+            faults.extend(templates.check_header(&path, value, draft.secret));
+        }
         match header_value(path, draft, setting)? {
             Ok(value) => headers.push(CustomHeader { name: draft.name.clone(), value }),
             Err(fault) => faults.push(fault),

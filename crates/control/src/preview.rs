@@ -13,7 +13,7 @@ use postrider_ports::access::Space;
 
 use crate::access::Actor;
 use crate::draft::WebhookDraft;
-use crate::error::{ControlError, ControlResult, FieldFault};
+use crate::error::{ControlError, ControlResult, faults_of};
 use crate::events::missing_event;
 use crate::{Control, random_text};
 
@@ -114,17 +114,8 @@ impl Control {
             Scope { space: space.id.clone(), environment: environment.unwrap_or_else(EnvironmentId::master) };
         let id = format!("preview-{}", random_text::id(&*self.deps.random));
         let id = EventId::new(&id).map_err(|error| ControlError::Conflict(error.to_string()))?;
-        native::read(event, &scope, self.now(), id).map_err(|errors| {
-            let fault = |error: postrider_dialects::ReadError| {
-                FieldFault::new(
-                    format!("event{}", error.path.replace('/', ".")),
-                    "event",
-                    error.problem,
-                    error.fix,
-                )
-            };
-            ControlError::Invalid(errors.into_iter().map(fault).collect())
-        })
+        native::read(event, &scope, self.now(), id)
+            .map_err(|errors| ControlError::Invalid(faults_of("event", errors)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use postrider_dialects::Dialect;
 use postrider_domain::filter::{Condition, Filter, FilterPath};
-use postrider_domain::topic::{ActionPattern, EventType};
+use postrider_domain::topic::{ActionPattern, EventType, TopicPattern};
 use postrider_domain::trigger::{Limits, Trigger};
 use postrider_domain::webhook::{Topic, Wants};
 
@@ -23,6 +23,14 @@ pub(crate) struct Findings<'a> {
     pub(crate) warnings: &'a mut Vec<String>,
 }
 
+impl Findings<'_> {
+    /// Notes why nothing may ever come of a topic.
+    fn warn(&mut self, given: &str, patterns: &[TopicPattern], dialect: &dyn Dialect) {
+        let doubt = known::doubt(given, patterns).or_else(|| known::unsaid(given, patterns, dialect));
+        self.warnings.extend(doubt);
+    }
+}
+
 /// What is asked for. With faults, the answer is not to be used.
 pub(crate) fn wants(draft: &WebhookDraft, dialect: &dyn Dialect, findings: &mut Findings<'_>) -> Wants {
     no_subscription(draft, findings);
@@ -30,7 +38,7 @@ pub(crate) fn wants(draft: &WebhookDraft, dialect: &dyn Dialect, findings: &mut 
     let triggers = bounded("triggers", &draft.triggers, MOST, findings)
         .iter()
         .enumerate()
-        .map(|(at, trigger)| self::trigger(at, trigger, findings))
+        .map(|(at, trigger)| self::trigger(at, trigger, dialect, findings))
         .collect();
     Wants {
         topics,
@@ -66,7 +74,7 @@ fn topics(given: &[String], dialect: &dyn Dialect, findings: &mut Findings<'_>) 
     for (at, text) in bounded("topics", given, MOST, findings).iter().enumerate() {
         match dialect.topics(text) {
             Ok(patterns) => {
-                findings.warnings.extend(known::doubt(text, &patterns));
+                findings.warn(&format!("topic {text}"), &patterns, dialect);
                 topics.extend(patterns.into_iter().map(|pattern| Topic { given: text.clone(), pattern }));
             }
             Err(error) => findings.faults.push(
@@ -83,7 +91,7 @@ fn topics(given: &[String], dialect: &dyn Dialect, findings: &mut Findings<'_>) 
     topics
 }
 
-fn trigger(at: usize, draft: &TriggerDraft, findings: &mut Findings<'_>) -> Trigger {
+fn trigger(at: usize, draft: &TriggerDraft, dialect: &dyn Dialect, findings: &mut Findings<'_>) -> Trigger {
     let path = format!("triggers[{at}]");
     let event_type = draft.event_type.as_deref().filter(|text| *text != "*");
     let event_type = event_type.and_then(|text| match EventType::new(text) {
@@ -111,6 +119,11 @@ fn trigger(at: usize, draft: &TriggerDraft, findings: &mut Findings<'_>) -> Trig
                 .given(text),
             ),
         }
+    }
+    for action in &actions {
+        let pattern = TopicPattern { event_type: event_type.clone(), action: action.clone() };
+        let given = format!("{path} {pattern}");
+        findings.warn(&given, &[pattern], dialect);
     }
     let limits = limits(&format!("{path}."), &draft.content_types, &draft.entities, findings);
     Trigger { event_type, actions, limits }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use postrider_domain::webhook::{Webhook};
+use postrider_domain::webhook::Webhook;
 
 /// One thing to order by, and which way. Several are asked in turn; what they leave equal stays newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,6 +6,8 @@ use postrider_control::trial::PING_TITLE;
 use postrider_domain::id::EventId;
 use postrider_domain::matching::Rule;
 use postrider_domain::token::Role;
+use postrider_ports::log::LogWrite;
+use postrider_testkit::builders::{event, matched};
 
 use crate::instance::{Instance, default_space, draft, says, webhook_id};
 
@@ -49,6 +51,19 @@ async fn a_webhook_that_is_off_says_so_and_what_it_would_do() {
     let when_enabled = previewed.when_enabled.expect("said");
     assert_eq!((when_enabled.matched, when_enabled.rule), (true, Rule::Topic));
     assert!(previewed.request.is_some());
+}
+
+#[tokio::test]
+async fn a_stored_event_is_previewed_by_who_may_read_calls() {
+    let instance = Instance::start().await;
+    instance.save("w", draft(&["Entry.publish"])).await;
+    let stored = event("Entry.publish").id("stored").data(r#"{"kept": 1.50}"#).carried();
+    assert_eq!(instance.log.write(&[matched(&stored, &["w"], &[])]).await.expect("written"), []);
+    let of = || PreviewOf::Stored(EventId::new("stored").expect("an id"));
+    let (viewer, space) = (instance.as_role(Role::Viewer), default_space());
+    let previewed = instance.control.preview_webhook(&viewer, &space, &webhook_id("w"), of()).await;
+    let request = previewed.expect("a viewer may").request.expect("written");
+    assert!(String::from_utf8_lossy(&request.body).contains(r#"{"kept": 1.50}"#));
 }
 
 #[tokio::test]
