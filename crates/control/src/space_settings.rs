@@ -1,11 +1,13 @@
 //! What a space has settled for all its webhooks: its signing secret, and how often failed calls are repeated.
 
+use postrider_dialects::contentstack;
 use postrider_domain::id::SpaceId;
 use postrider_domain::retry::RetryPolicy;
-use postrider_domain::space::{SpaceSettings, SpaceSigning};
+use postrider_domain::space::{SpaceKey, SpaceSettings, SpaceSigning};
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::token::Permission;
-use postrider_ports::secrets::{Place, SIGNING, SPACE};
+use postrider_ports::error::PortError;
+use postrider_ports::secrets::{Place, RSA, SIGNING, SPACE};
 
 use crate::Control;
 use crate::access::Actor;
@@ -108,23 +110,60 @@ impl Control {
         self.settle(space, |settings| settings.max_retries.take().map(drop).ok_or_else(no_policy)).await
     }
 
+    /// The public half of the key pair that signs the space's requests to receivers of Contentstack, as they fetch it
+    /// (`/.well-known/public-keys.json`): public, so it needs no token. There is one once the space has such a webhook.
+    pub async fn public_keys(&self, space: &SpaceId) -> ControlResult<String> {
+        let settings = self.settings_of(space).await?;
+        let key = settings.rsa.ok_or_else(|| {
+            ControlError::NotFound(
+                "there is no public key here: it is made with the first webhook of the dialect contentstack"
+                    .to_owned(),
+            )
+        })?;
+        Ok(contentstack::public_keys(&key.public_pem))
+    }
+
+    /// Makes the key pair that a dialect signs with, if the space has none yet.
+    pub(crate) async fn prepare_key(&self, space: &SpaceId, dialect: &str) -> ControlResult<()> {
+        if dialect != contentstack::NAME || self.settings_of(space).await?.rsa.is_some() {
+            return Ok(());
+        }
+        // Up to a second of processor time, once in the life of a space: not worth a thread of its own.
+        let key = contentstack::new_key().ok_or_else(|| {
+            ControlError::Unavailable(PortError::transient(
+                "making a key pair: the system gives no randomness",
+            ))
+        })?;
+        let secret = self.deps.secrets.seal(Place { space, owner: SPACE, field: RSA }, &key.secret)?;
+        let made = SpaceKey { secret, public_pem: key.public_pem, created_at: self.now() };
+        self.settle(space, |settings| {
+            settings.rsa.get_or_insert_with(|| made.clone());
+            Ok(())
+        })
+        .await
+    }
+
     /// The settings of a space, as its webhooks are called with them.
     pub(crate) async fn settings_of(&self, space: &SpaceId) -> ControlResult<SpaceSettings> {
         Ok(self.deps.spaces.settings(space).await?)
     }
 
-    /// Reads, changes, and writes if nobody was faster; tries again if somebody was.
+    /// Reads, changes, and writes if nobody was faster; tries again if somebody was. A change that leaves all as it is is
+    /// none.
     pub(crate) async fn settle(
         &self,
         space: &SpaceId,
         change: impl Fn(&mut SpaceSettings) -> ControlResult<()> + Send,
     ) -> ControlResult<()> {
         for _ in 0..TRIES {
-            let mut settings = self.settings_of(space).await?;
-            let before = settings.version;
-            change(&mut settings)?;
-            settings.version = before + 1;
-            if self.deps.spaces.put_settings(space, &settings, before).await? {
+            let before = self.settings_of(space).await?;
+            let mut after = before.clone();
+            change(&mut after)?;
+            if after == before {
+                return Ok(());
+            }
+            after.version = before.version + 1;
+            if self.deps.spaces.put_settings(space, &after, before.version).await? {
                 return Ok(());
             }
         }

@@ -108,6 +108,7 @@ impl Control {
                 Ok(built.webhook)
             })
             .await?;
+        self.prepare_key(space, &webhook.dialect).await?;
         Ok(SavedWebhook { webhook, new_secret: extra.0, warnings: extra.1, created: false })
     }
 
@@ -231,6 +232,7 @@ impl Control {
         if self.deps.registry.list(space, 0, 1).await?.1 >= most {
             return Err(ControlError::full(most, "webhooks", "limits.webhooks_per_space"));
         }
+        self.prepare_key(space, &built.webhook.dialect).await?;
         self.deps.registry.create(&built.webhook).await.map_err(|error| match error.kind {
             PortErrorKind::Conflict => ControlError::Conflict(format!(
                 "a webhook {id} was made at the same moment; read it and send your change again"

@@ -1,10 +1,11 @@
 //! What a space settles for all its webhooks.
 
+use postrider_control::draft::WebhookDraft;
 use postrider_domain::token::Role;
 use postrider_ports::access::Spaces;
 use postrider_ports::secrets::{Place, SIGNING, SPACE, Secrets};
 
-use crate::instance::{Instance, default_space, says};
+use crate::instance::{Instance, default_space, draft, says};
 
 #[tokio::test]
 async fn a_signing_secret_is_set_shown_by_its_end_replaced_and_taken_away() {
@@ -77,4 +78,20 @@ async fn who_only_looks_changes_nothing() {
     assert!(says(control.retry_policy(&viewer, &space).await, "no retry policy"));
     let publisher = instance.as_role(Role::Publisher);
     assert!(says(control.signing_secret(&publisher, &space).await, "webhooks:list"));
+}
+
+#[tokio::test]
+async fn the_first_webhook_of_contentstack_makes_the_key_pair_of_its_space_and_no_other_does() {
+    let instance = &Instance::start().await;
+    let (control, space) = (&instance.control, default_space());
+    instance.save("plain", draft(&["Entry.*"])).await;
+    assert!(says(control.public_keys(&space).await, "there is no public key"));
+    let stack = || WebhookDraft { dialect: Some("contentstack".to_owned()), ..draft(&["Entry.*"]) };
+    // One that exists and changes its dialect counts as well.
+    instance.save("plain", stack()).await;
+    let made = instance.store.settings(&space).await.expect("there").rsa.expect("made");
+    let told = control.public_keys(&space).await.expect("made");
+    assert!(told.contains("signing-key") && told.contains("BEGIN RSA PUBLIC KEY"), "{told}");
+    instance.save("second", stack()).await;
+    assert_eq!(instance.store.settings(&space).await.expect("there").rsa, Some(made), "one for all");
 }
