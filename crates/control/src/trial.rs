@@ -8,6 +8,7 @@ use postrider_domain::id::{SpaceId, WebhookId};
 use postrider_domain::outcome::{Ended, Outcome};
 use postrider_domain::token::Permission;
 use postrider_domain::webhook::Webhook;
+use postrider_ports::access::Space;
 use postrider_ports::clock::draw_call_id;
 use postrider_ports::sender::{Request, Sent};
 
@@ -27,9 +28,8 @@ impl Control {
         space: &SpaceId,
         id: &WebhookId,
     ) -> ControlResult<CallRecord> {
-        let entered = self.enter(actor, space, Permission::WebhooksUpdate).await?;
-        let webhook = self.existing(space, id).await?;
-        self.try_now(&webhook, &self.sample(&entered)?).await
+        let (space, webhook) = self.to_try(actor, space, id).await?;
+        self.try_now(&webhook, &self.sample(&space)?).await
     }
 
     /// Sends a small `Webhook.ping` to a webhook, once, whether it is switched on or not, and whatever it subscribes to:
@@ -41,9 +41,18 @@ impl Control {
         space: &SpaceId,
         id: &WebhookId,
     ) -> ControlResult<CallRecord> {
+        let (space, webhook) = self.to_try(actor, space, id).await?;
+        self.try_now(&webhook, &self.ping(&space, &webhook)?).await
+    }
+
+    async fn to_try(
+        &self,
+        actor: &Actor,
+        space: &SpaceId,
+        id: &WebhookId,
+    ) -> ControlResult<(Space, Webhook)> {
         let entered = self.enter(actor, space, Permission::WebhooksUpdate).await?;
-        let webhook = self.existing(space, id).await?;
-        self.try_now(&webhook, &self.ping(&entered, &webhook)?).await
+        Ok((entered, self.existing(space, id).await?))
     }
 
     async fn try_now(&self, webhook: &Webhook, event: &Event) -> ControlResult<CallRecord> {

@@ -156,26 +156,25 @@ impl Control {
         }
     }
 
-    /// Switches a webhook on. What was cancelled meanwhile stays so. Needs `webhooks:update`.
-    pub async fn enable_webhook(
+    /// Switches a webhook on or off. Off: what is pending for it becomes cancelled. On: what was cancelled meanwhile stays
+    /// so. Needs `webhooks:update`.
+    pub async fn switch_webhook(
         &self,
         actor: &Actor,
         space: &SpaceId,
         id: &WebhookId,
+        on: bool,
         expected: Option<u64>,
     ) -> ControlResult<Webhook> {
-        self.set_status(actor, space, id, expected, Status::Active).await
-    }
-
-    /// Switches a webhook off. What is pending for it becomes cancelled. Needs `webhooks:update`.
-    pub async fn disable_webhook(
-        &self,
-        actor: &Actor,
-        space: &SpaceId,
-        id: &WebhookId,
-        expected: Option<u64>,
-    ) -> ControlResult<Webhook> {
-        self.set_status(actor, space, id, expected, self.disabled_by(actor)).await
+        self.enter(actor, space, Permission::WebhooksUpdate).await?;
+        self.change(space, id, expected, |before| {
+            if before.is_active() == on {
+                return Ok(before.clone());
+            }
+            let status = if on { Status::Active } else { self.disabled_by(actor) };
+            Ok(Webhook { status, ..self.next_version(actor, before) })
+        })
+        .await
     }
 
     /// Gives a webhook a new signing secret; the old ones sign beside it until the overlap is over. Needs
@@ -240,26 +239,6 @@ impl Control {
             _ => ControlError::Unavailable(error),
         })?;
         Ok(built)
-    }
-
-    async fn set_status(
-        &self,
-        actor: &Actor,
-        space: &SpaceId,
-        id: &WebhookId,
-        expected: Option<u64>,
-        status: Status,
-    ) -> ControlResult<Webhook> {
-        self.enter(actor, space, Permission::WebhooksUpdate).await?;
-        self.change(space, id, expected, |before| {
-            let same = before.is_active() == (status == Status::Active);
-            Ok(if same {
-                before.clone()
-            } else {
-                Webhook { status: status.clone(), ..self.next_version(actor, before) }
-            })
-        })
-        .await
     }
 
     /// Reads, changes, and writes if nobody was faster; tries again if somebody was and no version was expected. A

@@ -44,7 +44,8 @@ async fn enable(
     path: WebhookPath,
     headers: HeaderMap,
 ) -> ApiResult<Answer> {
-    let webhook = control.enable_webhook(&actor, &path.space, &path.webhook, expected(&headers)?).await?;
+    let webhook =
+        control.switch_webhook(&actor, &path.space, &path.webhook, true, expected(&headers)?).await?;
     Answer::ok(&webhook_json::write(&webhook))
 }
 
@@ -69,7 +70,8 @@ async fn disable(
     path: WebhookPath,
     headers: HeaderMap,
 ) -> ApiResult<Answer> {
-    let webhook = control.disable_webhook(&actor, &path.space, &path.webhook, expected(&headers)?).await?;
+    let webhook =
+        control.switch_webhook(&actor, &path.space, &path.webhook, false, expected(&headers)?).await?;
     Answer::ok(&webhook_json::write(&webhook))
 }
 

@@ -45,7 +45,7 @@ async fn a_webhook_that_is_off_says_so_and_what_it_would_do() {
     instance.save("w", draft(&["Entry.*"])).await;
     let Instance { control, admin, .. } = &instance;
     let (space, id) = (default_space(), webhook_id("w"));
-    control.disable_webhook(admin, &space, &id, None).await.expect("off");
+    control.switch_webhook(admin, &space, &id, false, None).await.expect("off");
     let previewed = control.preview_webhook(admin, &space, &id, given(EVENT)).await.expect("fine");
     assert_eq!((previewed.decision.matched, previewed.decision.rule), (false, Rule::Disabled));
     let when_enabled = previewed.when_enabled.expect("said");
