@@ -51,7 +51,7 @@ fn passed(output: &str) -> BTreeMap<String, BTreeSet<String>> {
             line.trim_start().strip_prefix("Running ").and_then(|run| run.split_once(" ("))
         {
             let name = file.trim_end_matches(')').rsplit('/').next().unwrap_or(file);
-            target = name.rsplit_once('-').map_or(name, |(name, _hash)| name).to_owned();
+            name.rsplit_once('-').map_or(name, |(name, _hash)| name).clone_into(&mut target);
         } else if let Some(name) = line.strip_prefix("test ").and_then(|test| test.strip_suffix(" ... ok")) {
             passed.entry(target.clone()).or_default().insert(name.to_owned());
         }

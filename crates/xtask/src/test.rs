@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::counts::Counts;
-use crate::{rows, stage, tools};
+use crate::{rows, schemathesis, stage, tools};
 
 /// A stage: its heading, what it adds to the environment, its command.
 type Stage = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
@@ -104,6 +104,9 @@ pub(crate) fn run(root: &Path, full: bool) -> Result<bool> {
     if !kept(root, &tests.output)? {
         failed.push("promises");
     }
+    if !answers(root, full) {
+        failed.push("answers are as documented");
+    }
     if full {
         counts += rabbitmq_4(root);
     }
@@ -134,6 +137,20 @@ pub(crate) fn rows_alone(root: &Path) -> Result<bool> {
     tools::ensure_installed(&tools::TOOLS, root)?;
     let told = stage::run("stories", root, &[], &STORIES)?;
     Ok(kept(root, &told.output)? && told.passed)
+}
+
+/// Asks the binary, which the tests have built, what the OpenAPI document allows and what not: briefly the same every time,
+/// at length something new.
+fn answers(root: &Path, full: bool) -> bool {
+    let (seconds, seed) = if full {
+        (schemathesis::AT_LENGTH, None)
+    } else {
+        (schemathesis::BRIEFLY, Some(schemathesis::SEED))
+    };
+    schemathesis::ask(root, seconds, seed).unwrap_or_else(|error| {
+        println!("   FAILED: {error:#}");
+        false
+    })
 }
 
 /// Runs adapter-amqp's tests, the long ones too, against RabbitMQ 4, which is fetched first. Without it they have failed.

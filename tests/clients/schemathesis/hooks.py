@@ -18,38 +18,21 @@ AUTHORITY = re.compile(r"^(https?)://[^/?#]*", re.IGNORECASE)
 LED = 75
 
 
+# Longest that a request may wait for something new.
+WAIT = "0.1"
+
+
 def drawn(value):
     """A number that follows from what was generated, so that the same seed gives the same requests."""
     return zlib.crc32(repr(value).encode("utf-8", "backslashreplace"))
 
 
-@schemathesis.hook
-def map_path_parameters(context, path_parameters):
-    if not isinstance(path_parameters, dict):
-        return path_parameters
-    method = context.operation.method.upper()
-    last = context.operation.path.rsplit("{", 1)[-1].split("}")[0]
-    led = dict(path_parameters)
-    for name, value in path_parameters.items():
-        existing = SEEDED.get(name, [])
-        if method == "DELETE" and name == last:
-            existing = SEEDED.get("spare", {}).get(name, [])
-        number = drawn((context.operation.path, name, value))
-        if existing and number % 100 < LED:
-            led[name] = existing[number // 100 % len(existing)]
-    return led
-
-
-@schemathesis.hook
-def map_query(context, query):
-    if not isinstance(query, dict):
-        return query
-    led = dict(query)
-    for name in ("webhook", "event", "environment", "space"):
-        existing = SEEDED.get(name, [])
-        if name in led and existing and drawn(led[name]) % 100 < LED:
-            led[name] = existing[drawn(led[name]) // 100 % len(existing)]
-    return led
+def led(case, name, value, existing):
+    """One of those that exist, three times of four; else what was generated."""
+    number = drawn((case.operation.path, case.operation.method, name, value, repr(case.body)))
+    if existing and number % 100 < LED:
+        return existing[number // 100 % len(existing)]
+    return value
 
 
 def at_home(value):
@@ -63,6 +46,44 @@ def at_home(value):
     return value
 
 
+def is_stateful(case):
+    """Whether the values come from answers before, and are real already."""
+    return case.meta is not None and case.meta.phase.name.value == "stateful"
+
+
+def is_negative(case, location):
+    return case.meta is not None and case.meta.is_negative_at(location)
+
+
 @schemathesis.hook
-def map_body(context, body):
-    return at_home(body)
+def before_call(context, case, kwargs):
+    if isinstance(case.path_parameters, dict) and not is_negative(case, "path") and not is_stateful(case):
+        last = case.operation.path.rsplit("{", 1)[-1].split("}")[0]
+        for name, value in list(case.path_parameters.items()):
+            existing = SEEDED.get(name, [])
+            if case.operation.method.upper() == "DELETE" and name == last:
+                existing = SEEDED.get("spare", {}).get(name, [])
+            case.path_parameters[name] = led(case, name, value, existing)
+    if isinstance(case.query, dict) and not is_negative(case, "query"):
+        for name in ("webhook", "event", "environment"):
+            if name in case.query:
+                case.query[name] = led(case, name, case.query[name], SEEDED.get(name, []))
+        if "wait" in case.query:
+            case.query["wait"] = WAIT
+    if isinstance(case.body, (dict, list)):
+        case.body = at_home(case.body)
+
+
+COUNTS = collections.defaultdict(collections.Counter)
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    COUNTS[case.operation.label][str(response.status_code)] += 1
+
+
+@atexit.register
+def write_counts():
+    if COUNTS and "POSTRIDER_COUNTS" in os.environ:
+        with open(os.environ["POSTRIDER_COUNTS"], "w", encoding="utf-8") as file:
+            json.dump(COUNTS, file)
