@@ -1,5 +1,6 @@
 //! Request bodies: one JSON object, bounded.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use axum::body::{Bytes, to_bytes};
@@ -23,7 +24,9 @@ pub(crate) struct JsonObject(pub(crate) Map<String, Value>);
 #[derive(Debug)]
 pub(crate) struct JsonText {
     pub(crate) object: Map<String, Value>,
-    bytes: Bytes,
+    pub(crate) bytes: Bytes,
+    /// Whether it came as Contentful's media type.
+    pub(crate) is_contentful: bool,
 }
 
 impl<S: Send + Sync> FromRequest<S> for JsonObject {
@@ -41,14 +44,14 @@ impl<S: Send + Sync> FromRequest<S> for JsonText {
         let (parts, body) = request.into_parts();
         let bytes = to_bytes(body, LONGEST).await.map_err(|_| too_large())?;
         if bytes.is_empty() {
-            return Ok(Self { object: Map::new(), bytes });
+            return Ok(Self { object: Map::new(), bytes, is_contentful: false });
         }
-        check_media_type(&parts.headers)?;
+        let is_contentful = is_contentful(&parts.headers)?;
         let value = serde_json::from_slice(&bytes).map_err(|error| {
             ApiError::bad_request(format!("the body is no JSON: {error}; mend it there and send it again"))
         })?;
         match value {
-            Value::Object(object) => Ok(Self { object, bytes }),
+            Value::Object(object) => Ok(Self { object, bytes, is_contentful }),
             _ => Err(ApiError::bad_request("the body is JSON but no object; send {…}")),
         }
     }
@@ -57,18 +60,27 @@ impl<S: Send + Sync> FromRequest<S> for JsonText {
 impl JsonText {
     /// A field's value as it was written, byte for byte; `null` if it is not there.
     pub(crate) fn text_of(&self, field: &str) -> String {
-        let fields: HashMap<&str, &RawValue> = serde_json::from_slice(&self.bytes).unwrap_or_default();
-        fields.get(field).map_or("null", |value| value.get()).to_owned()
+        text_at(&self.bytes, &[field])
     }
 }
 
+/// The value at a path of a JSON object, as it was written; `null` if it is not there.
+pub(crate) fn text_at(json: &[u8], path: &[&str]) -> String {
+    let mut place = std::str::from_utf8(json).unwrap_or("null");
+    for name in path {
+        let fields: HashMap<Cow<'_, str>, &RawValue> = serde_json::from_str(place).unwrap_or_default();
+        place = fields.get(*name).map_or("null", |value| value.get());
+    }
+    place.to_owned()
+}
+
 /// `curl -d` alone sends a form: naming the right type is the whole help its user needs.
-fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
-    let Some(given) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+fn is_contentful(headers: &HeaderMap) -> Result<bool, ApiError> {
+    let Some(given) = headers.get(CONTENT_TYPE) else { return Ok(false) };
     let given = String::from_utf8_lossy(given.as_bytes());
     let media = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if [MEDIA_TYPE, "application/json"].contains(&media.as_str()) {
-        return Ok(());
+        return Ok(media == MEDIA_TYPE);
     }
     let shown: String = given.chars().take(80).collect();
     Err(ApiError::new(

@@ -59,11 +59,6 @@ impl<'j> Fields<'j> {
         self.object.get(key).filter(|value| !value.is_null())
     }
 
-    /// Whether the field is there, even as `null`.
-    pub(crate) fn is_null(&self, key: &str) -> bool {
-        self.object.get(key).is_some_and(Value::is_null)
-    }
-
     /// Notes that a field has another type than it must.
     pub(crate) fn wrong(&self, path: String, value: &Value, fix: &str) {
         let problem = format!("it is {}", kind(value));

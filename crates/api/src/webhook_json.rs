@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `triggers` | `[{type, actions[], contentTypes[], entities[]}]` |
 //! | `contentTypes`, `entities`, `changedFields`, `states` | lists of texts |
-//! | `dialect` | a name |
+//! | `dialect`, `options` | a name, and an object of texts that it understands |
+//! | `transformation` | Contentful's: `{method, contentType, includeContentLength, body}` |
+//! | `template` | `{body, escape}`: Mustache; the URL is one too |
 //! | `signing` | `true` or `{}`: signed; `{"secret": …}`: with this one; `false`: not signed. Shown without the secret |
 //! | `retryPolicy` | see `retry_json.rs` |
 //! | `timeout` | duration, 1 to 30 s |
@@ -13,6 +15,7 @@
 
 mod filter;
 mod read;
+mod render;
 mod write;
 
 pub(crate) use read::read;

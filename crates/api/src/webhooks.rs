@@ -7,13 +7,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use postrider_control::Control;
+use postrider_control::draft::WebhookDraft;
 use postrider_control::webhooks::SavedWebhook;
 use serde_json::json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::answer::{Answer, array};
-use crate::body::JsonObject;
+use crate::body::JsonText;
 use crate::caller::Caller;
 use crate::error::{ApiError, ApiResult};
 use crate::links::WebhookPath;
@@ -28,6 +29,8 @@ mod trials;
 
 use pages::After;
 
+/// The dialect of what is made in Contentful's media type and names none.
+const CONTENTFUL: &str = "contentful";
 /// What the list understands.
 const KNOWN: [&str; 5] = ["skip", "limit", "cursor", "order", "select"];
 /// Webhooks in one answer unless asked otherwise (Contentful's default), and at most.
@@ -108,9 +111,9 @@ async fn create(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,
     Path(space): Path<String>,
-    JsonObject(body): JsonObject,
+    body: JsonText,
 ) -> ApiResult<Answer> {
-    let (draft, ignored) = webhook_json::read(&body);
+    let (draft, ignored) = read(&body);
     saved(&control.create_webhook(&actor, &links::space(&space)?, draft).await?, &ignored)
 }
 
@@ -156,9 +159,9 @@ async fn put(
     Caller(actor): Caller,
     path: WebhookPath,
     headers: HeaderMap,
-    JsonObject(body): JsonObject,
+    body: JsonText,
 ) -> ApiResult<Answer> {
-    let (draft, ignored) = webhook_json::read(&body);
+    let (draft, ignored) = read(&body);
     let expected = expected(&headers)?;
     saved(&control.put_webhook(&actor, &path.space, &path.webhook, draft, expected).await?, &ignored)
 }
@@ -186,6 +189,13 @@ async fn delete(
 ) -> ApiResult<Response> {
     control.delete_webhook(&actor, &path.space, &path.webhook, expected(&headers)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Who speaks in Contentful's media type expects calls in its manner.
+fn read(body: &JsonText) -> (WebhookDraft, Vec<String>) {
+    let (draft, ignored) = webhook_json::read(&body.object, &body.bytes);
+    let default_dialect = body.is_contentful.then(|| CONTENTFUL.to_owned());
+    (WebhookDraft { default_dialect, ..draft }, ignored)
 }
 
 /// Always 200, as Contentful answers; a webhook made just now is named by `Location`.

@@ -143,9 +143,12 @@ impl Operation<'_> {
         let rows = responses.map(|(status, response)| {
             let response = self.resolved(response);
             let content = response["content"].as_object().and_then(|content| content.iter().next());
-            let body = content.map_or("nothing".to_owned(), |(media, body)| match media.contains("json") {
-                true => kind(&body["schema"]),
-                false => format!("<code>{}</code>", escape(media)),
+            let body = content.map_or("nothing".to_owned(), |(media, body)| {
+                if media.contains("json") {
+                    kind(&body["schema"])
+                } else {
+                    format!("<code>{}</code>", escape(media))
+                }
             });
             let headers = response["headers"].as_object().into_iter().flatten().map(|(name, _)| name);
             let told = headers
@@ -174,7 +177,7 @@ impl Operation<'_> {
             .find(|(status, _)| status.starts_with('2'));
         let content =
             good.and_then(|(_, response)| response["content"].as_object()).and_then(|all| all.iter().next());
-        let Some((media, body)) = content.filter(|(media, _)| media.contains("json")) else {
+        let Some((_, body)) = content.filter(|(media, _)| media.contains("json")) else {
             return String::new();
         };
         let schema = &body["schema"];
@@ -182,7 +185,6 @@ impl Operation<'_> {
             return String::new();
         }
         let shown = format!("{:#}", example(self.document, schema));
-        let _ = media;
         format!("<details><summary>Example answer</summary><pre>{}</pre></details>", escape(&shown))
     }
 }
@@ -225,7 +227,7 @@ fn described(document: &Value, field: &Value) -> String {
 }
 
 fn table(head: [&str; 3], rows: impl Iterator<Item = String>) -> String {
-    let head: String = head.iter().map(|name| format!("<th>{name}</th>")).collect();
+    let head = head.map(|name| format!("<th>{name}</th>")).concat();
     let rows: String = rows.collect();
     format!("<div class=\"wide\"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>")
 }

@@ -35,7 +35,7 @@ pub(super) fn inline(text: &str) -> String {
 /// Paragraphs, which empty lines divide.
 pub(super) fn paragraphs(text: &str) -> String {
     let parts = text.split("\n\n").map(str::trim).filter(|part| !part.is_empty());
-    parts.map(|part| format!("<p>{}</p>", inline(part))).collect()
+    parts.map(|part| format!("<p>{}</p>", inline(part))).collect::<Vec<_>>().concat()
 }
 
 #[cfg(test)]

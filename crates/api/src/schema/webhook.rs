@@ -1,5 +1,7 @@
 //! A webhook as it is answered.
 
+use std::collections::BTreeMap;
+
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{
     AdditionalProperties, AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, Type,
@@ -11,7 +13,7 @@ use super::link::{ArraySys, Link, Pages};
 use super::only;
 use super::retry::RetryPolicy;
 use super::text::{Instant, Seconds, WebhookId};
-use super::webhook_body::{CoalesceKey, HttpMethod, dialect};
+use super::webhook_body::{CoalesceKey, Escape, HttpMethod, dialect};
 
 only!(WebhookType = "WebhookDefinition", HealthType = "Webhook", SlackType = "slack");
 
@@ -48,6 +50,11 @@ pub(crate) struct Webhook {
     #[schema(nullable = false)]
     transformation: Option<Transformation>,
     #[schema(nullable = false)]
+    template: Option<Template>,
+    /// The dialect's own switches.
+    #[schema(nullable = false)]
+    options: Option<BTreeMap<String, String>>,
+    #[schema(nullable = false)]
     http_basic_username: Option<String>,
     /// Since when, by whom and why it is not called.
     #[schema(nullable = false)]
@@ -73,9 +80,9 @@ pub(crate) struct SlackAction {
     connection: String,
     #[schema(nullable = false)]
     channel: Option<String>,
-    /// What the message says, in Mustache.
+    /// What the message says.
     #[schema(nullable = false)]
-    template: Option<String>,
+    template: Option<Template>,
 }
 
 /// Who made a webhook and who changed it.
@@ -121,9 +128,26 @@ pub(crate) struct Trigger {
 
 /// What a call looks like, in Contentful's words.
 #[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Transformation {
     #[schema(inline, nullable = false)]
     method: Option<HttpMethod>,
+    #[schema(nullable = false)]
+    content_type: Option<String>,
+    #[schema(nullable = false)]
+    include_content_length: Option<bool>,
+    /// Any JSON.
+    #[schema(value_type = Value, required = false)]
+    body: (),
+}
+
+/// A custom payload, in Mustache.
+#[derive(ToSchema)]
+pub(crate) struct Template {
+    #[schema(nullable = false)]
+    body: Option<String>,
+    #[schema(inline, nullable = false)]
+    escape: Option<Escape>,
 }
 
 /// Why a webhook is not called.

@@ -1,5 +1,7 @@
 //! A webhook as it is sent to us: Contentful's definition and our own fields.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
@@ -66,6 +68,9 @@ pub(crate) struct WebhookBody {
     active: Option<bool>,
     #[schema(schema_with = optional_dialect, required = false)]
     dialect: Option<String>,
+    /// The dialect's own switches, by name; replaced as a whole.
+    options: Option<BTreeMap<String, String>>,
+    template: Option<TemplateBody>,
     /// `true` or `{}`: signed, with a secret that is drawn if there is none. `{"secret": …}`: with this one. `false`: not
     /// signed. Left out: as it was, or as the dialect needs it.
     signing: Option<SigningBody>,
@@ -125,11 +130,45 @@ pub(crate) struct HeaderBody {
     secret: Option<bool>,
 }
 
-/// What a call looks like, in Contentful's words.
+/// What a call looks like, in Contentful's words. URL, header values and texts of the body may hold JSON pointers into topic,
+/// user and payload: `{ /payload/sys/id }`.
 #[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct TransformationBody {
     #[schema(inline)]
     method: Option<HttpMethod>,
+    /// `Content-Type` of the call: JSON or a form.
+    #[schema(max_length = 256, examples("application/json; charset=utf-8"))]
+    content_type: Option<String>,
+    /// Whether the call says `Content-Length`.
+    include_content_length: Option<bool>,
+    /// Any JSON; the payload unless given.
+    #[schema(value_type = Value, required = false)]
+    body: (),
+}
+
+/// A custom payload, in Mustache over the payload of the dialect. The URL is a template too.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TemplateBody {
+    /// The payload of the dialect unless given.
+    #[schema(examples("{\"text\": \"{{entity.id}}\"}"))]
+    body: Option<String>,
+    /// What values are made safe for; by the content type unless given.
+    #[schema(inline)]
+    escape: Option<Escape>,
+}
+
+/// What values are made safe for.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Escape {
+    /// The inside of a JSON text.
+    Json,
+    /// HTML and XML.
+    Html,
+    /// Nothing.
+    None,
 }
 
 /// The methods of a call.
@@ -218,7 +257,10 @@ fn optional_dialect() -> RefOr<Schema> {
     ObjectBuilder::new()
         .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
         .enum_values(Some(names.chain([Value::Null])))
-        .description(Some("Which CMS's manner the call has; `native` unless given."))
+        .description(Some(
+            "Which CMS's manner the call has; unless given, what exists keeps its own, and what is new is \
+             `contentful` if it comes as `application/vnd.contentful.management.v1+json`, else `native`.",
+        ))
         .into()
 }
 

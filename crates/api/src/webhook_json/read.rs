@@ -8,21 +8,24 @@ use postrider_domain::coalesce::{CoalesceKey, CoalesceRule, CoalesceSetting};
 use postrider_domain::webhook::RateLimit;
 use serde_json::{Map, Value};
 
-use super::filter;
+use super::{filter, render};
+use crate::body::text_at;
 use crate::fields::{Faults, Fields};
 use crate::retry_json;
 
 /// What an answer shows and a change need not repeat: taken and left aside without a word.
 const READ_ONLY: [&str; 3] = ["sys", "disabled", "status"];
 
-/// The draft, and what was ignored of it, in words.
-pub(crate) fn read(object: &Map<String, Value>) -> (WebhookDraft, Vec<String>) {
+/// The draft, and what was ignored of it, in words. `text` is what the object was read from.
+pub(crate) fn read(object: &Map<String, Value>, text: &[u8]) -> (WebhookDraft, Vec<String>) {
     let faults = Faults::default();
     let fields = Fields::top(object, &faults);
+    let body = || text_at(text, &["transformation", "body"]);
+    let (method, transformation) = render::read_transformation(&fields, body);
     let mut draft = WebhookDraft {
         name: fields.text("name"),
         url: fields.text("url"),
-        method: method(&fields),
+        method,
         active: fields.flag("active"),
         topics: fields.texts("topics"),
         triggers: fields.objects("triggers").iter().map(trigger).collect(),
@@ -40,7 +43,11 @@ pub(crate) fn read(object: &Map<String, Value>) -> (WebhookDraft, Vec<String>) {
         timeout: fields.duration("timeout"),
         coalesce: coalesce(&fields),
         rate_limit: rate_limit(&fields),
+        options: render::read_options(&fields),
+        transformation,
+        template: render::read_template(&fields),
         faults: Vec::new(),
+        default_dialect: None,
     };
     for name in READ_ONLY {
         fields.raw(name);
@@ -50,24 +57,6 @@ pub(crate) fn read(object: &Map<String, Value>) -> (WebhookDraft, Vec<String>) {
     let (found, ignored) = faults.into_parts();
     draft.faults = found;
     (draft, ignored)
-}
-
-/// Contentful keeps the method in the transformation; the rest of a transformation changes what is sent, so it is
-/// refused rather than ignored as long as it is not carried out.
-fn method(fields: &Fields<'_>) -> Option<String> {
-    let direct = fields.text("method");
-    let transformation = fields.object("transformation");
-    let inside = transformation.as_ref().and_then(|transformation| transformation.text("method"));
-    if let Some(transformation) = transformation {
-        for key in transformation.unread() {
-            if !transformation.is_null(&key) {
-                let problem = "this part of a transformation is not carried out";
-                let fix = "leave it out, or choose a dialect that writes what you need";
-                fields.fault(FieldFault::new(format!("transformation.{key}"), "unsupported", problem, fix));
-            }
-        }
-    }
-    inside.or(direct)
 }
 
 fn trigger(fields: &Fields<'_>) -> TriggerDraft {

@@ -4,11 +4,11 @@ use postrider_control::webhooks::SavedWebhook;
 use postrider_domain::coalesce::{CoalesceKey, CoalesceRule, CoalesceSetting};
 use postrider_domain::trigger::Trigger;
 use postrider_domain::webhook::{
-    CustomHeader, HeaderValue, HttpTarget, Method, SigningSecret, Status, Wants, Webhook, WebhookAction,
+    CustomHeader, HeaderValue, HttpTarget, SigningSecret, Status, Wants, Webhook, WebhookAction,
 };
 use serde_json::{Value, json};
 
-use super::filter;
+use super::{filter, render};
 use crate::links::link;
 use crate::{duration_json, retry_json};
 
@@ -36,12 +36,15 @@ pub(crate) fn write(webhook: &Webhook) -> Value {
             if let Some(channel) = &target.channel {
                 written["action"]["channel"] = channel.as_str().into();
             }
-            if let Some(body) = target.template.as_ref().and_then(|template| template.body.as_deref()) {
-                written["action"]["template"] = body.into();
+            if let Some(template) = &target.template {
+                written["action"]["template"] = render::write_template(template);
             }
         }
     }
     write_wants(&mut written, &webhook.wants);
+    if !webhook.options.is_empty() {
+        written["options"] = json!(webhook.options);
+    }
     if let Status::Disabled(disabled) = &webhook.status {
         written["disabled"] = json!({
             "at": disabled.at.to_string(),
@@ -93,9 +96,7 @@ fn sys(webhook: &Webhook) -> Value {
 fn write_target(written: &mut Value, target: &HttpTarget) {
     written["url"] = json!(target.url);
     written["headers"] = target.headers.iter().map(header).collect();
-    if target.method != Method::default() {
-        written["transformation"] = json!({"method": target.method.as_str()});
-    }
+    render::write(written, target);
     if let Some(auth) = &target.basic_auth {
         written["httpBasicUsername"] = json!(auth.username);
     }

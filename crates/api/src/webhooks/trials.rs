@@ -148,7 +148,7 @@ fn read_draft_preview(body: &JsonText) -> ApiResult<(PreviewOf, WebhookDraft, Ve
     let fields = Fields::top(&body.object, &faults);
     let of = read_of(&fields, body);
     let draft = match fields.raw("webhook") {
-        Some(Value::Object(webhook)) => Some(webhook_json::read(webhook)),
+        Some(Value::Object(webhook)) => Some(webhook_json::read(webhook, body.text_of("webhook").as_bytes())),
         Some(other) => {
             fields.wrong("webhook".to_owned(), other, "give an object {…}");
             None

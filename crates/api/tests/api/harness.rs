@@ -147,7 +147,7 @@ impl Instance {
         let mut request =
             Request::builder().method(method).uri(path).header("Authorization", format!("Bearer {token}"));
         if body.is_some() {
-            request = request.header("Content-Type", "application/vnd.contentful.management.v1+json");
+            request = request.header("Content-Type", "application/json");
         }
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
         self.send(request.body(body).expect("a request")).await

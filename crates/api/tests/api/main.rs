@@ -2,6 +2,7 @@
 
 mod calls;
 mod conformance;
+mod contentful;
 mod errors;
 mod events;
 mod harness;

@@ -161,7 +161,8 @@ async fn contradictions_and_slips_in_our_own_fields_are_refused() {
         (json!({"headers": [{"key": "X", "value": "abc", "secret": true}]}), "headers[0].value"),
         (json!({"headers": ["X: y"]}), "headers[0]"),
         (json!({"transformation": {"method": "BREW"}}), "transformation.method"),
-        (json!({"transformation": {"body": {"a": 1}}}), "transformation.body"),
+        (json!({"template": {"bodi": "x"}}), "template.bodi"),
+        (json!({"options": {"concise": true}}), "options.concise"),
         (json!({"filters": [{"regexp": [{"doc": "sys.id"}, {"pattern": "("}]}]}), "filters[0]"),
         (json!({"filters": [{"not": {"not": {"equals": [{"doc": "sys.id"}, "x"]}}}]}), "filters[0]"),
     ] {

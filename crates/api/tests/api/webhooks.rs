@@ -12,7 +12,7 @@ fn one(id: &str) -> String {
     format!("{DEFINITIONS}/{id}")
 }
 
-async fn put_at(instance: &Instance, id: &str, version: u64, body: &Value) -> Answer {
+pub(crate) async fn put_at(instance: &Instance, id: &str, version: u64, body: &Value) -> Answer {
     let request = Request::put(one(id))
         .header("authorization", format!("Bearer {}", instance.admin))
         .header("x-contentful-version", version.to_string())
