@@ -13,4 +13,5 @@ mod limits;
 mod properties;
 mod refusals;
 mod sources;
+mod sources_contentful;
 mod world;
