@@ -1,4 +1,4 @@
-//! CloudEvents 1.0, in; out is [`write`] (specification: cloudevents/spec, spec.md, formats/json-format.md, bindings/http-protocol-binding.md).
+//! CloudEvents 1.0, in; out is [`mod@write`] (specification: cloudevents/spec, spec.md, formats/json-format.md, bindings/http-protocol-binding.md).
 //!
 //! | CloudEvents | event |
 //! |---|---|

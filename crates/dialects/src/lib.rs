@@ -15,7 +15,7 @@
 //! - [`matching`]: what of a decision depends on the dialect or on the content.
 //! - [`options`]: the switches a webhook may set.
 //! - [`received`]: what a source takes in, and how it proves that it is genuine.
-//! - [`mustache`]: templates of bodies and URLs; [`pointer`]: Contentful's, with JSON pointers.
+//! - [`mustache`]: templates of bodies and URLs; [`mod@pointer`]: Contentful's, with JSON pointers.
 //! - [`slack`]: messages to Slack, and what its answers mean; [`render`], [`judge`]: one of both for any webhook.
 //! - [`read_error`]: why a payload was refused.
 

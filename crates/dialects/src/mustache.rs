@@ -1,4 +1,4 @@
-//! Mustache templates: the required modules of its specification (https://github.com/mustache/spec), over JSON.
+//! Mustache templates: the required modules of its specification (<https://github.com/mustache/spec>), over JSON.
 //!
 //! Our own engine, because `{{x}}` must escape for what the template makes (a title's quote must not break a JSON body),
 //! because templates and data are strangers', so that output, depth and work are bounded, and because nothing here may
