@@ -10,6 +10,7 @@ mod contentstack;
 mod contentstack_in;
 mod contismo;
 mod datocms;
+mod datocms_in;
 mod mask;
 mod mustache;
 mod mustache_spec;
