@@ -19,6 +19,7 @@ pub mod breakers;
 pub mod claims;
 pub mod days;
 pub mod delays;
+pub mod keys;
 pub mod leader;
 pub mod log;
 pub mod marks;
