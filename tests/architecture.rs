@@ -38,7 +38,7 @@ const ARROWS: [Row; 22] = [
 const LONERS: [Row; 1] = [row("xtask", &[])];
 
 /// Where an outside crate may be used.
-const PLACES: [Place; 17] = [
+const PLACES: [Place; 18] = [
     Place {
         crates: &["lapin"],
         rule: Where::OnlyIn(&["adapter-amqp", "tests"]),
@@ -68,6 +68,11 @@ const PLACES: [Place; 17] = [
         crates: &["axum", "tower", "tower-http"],
         rule: Where::OnlyInOrTests(&["runtime", "ingest", "api", "console", "cli", "testkit", "tests"]),
         why: "only doors know HTTP",
+    },
+    Place {
+        crates: &["utoipa", "utoipa-axum"],
+        rule: Where::OnlyIn(&["api"]),
+        why: "only the management API is described to strangers",
     },
     Place {
         crates: &["getrandom", "rand", "fastrand"],
