@@ -98,7 +98,7 @@ fn event_type<'a>(entity_type: &str, action: &'a str) -> Option<Cow<'a, str>> {
     }
     let plain = action.strip_suffix(".success").unwrap_or(action);
     match plain {
-        "publish" | "unpublish" if matches!(entity_type, "item_type" | "upload") => None,
+        "publish" | "unpublish" if entity_type != "item" && is_known(entity_type) => None,
         "trash" => Some("delete".into()),
         _ if UNKNOWN.contains(&plain) => None,
         _ => match exact(action).or_else(|| exact(plain)) {
@@ -107,6 +107,10 @@ fn event_type<'a>(entity_type: &str, action: &'a str) -> Option<Cow<'a, str>> {
             None => (!action.contains('.')).then_some(Cow::Borrowed(action)),
         },
     }
+}
+
+fn is_known(entity_type: &str) -> bool {
+    TYPES.iter().any(|(dato, _)| *dato == entity_type)
 }
 
 /// Our type for DatoCMS's: its own word where we have none. A field is told as its model.
@@ -137,7 +141,7 @@ mod tests {
             assert_eq!(type_in(entity_type), ours);
             for (dato, action) in ACTIONS {
                 let of_deploy = matches!(entity_type, "environment" | "build_trigger");
-                let of_publishing = !matches!(entity_type, "item_type" | "upload");
+                let of_publishing = entity_type == "item";
                 if (action.starts_with("deploy") && !of_deploy)
                     || (action.ends_with("publish") && !of_publishing)
                 {

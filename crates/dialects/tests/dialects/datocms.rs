@@ -238,6 +238,7 @@ fn what_datocms_has_no_word_for_is_not_expressible() {
         ("Entry", "deploy"),
         ("Asset", "publish"),
         ("ContentType", "publish"),
+        ("Environment", "publish"),
         ("Release", "publish"),
         ("Webhook", "failing"),
     ] {
