@@ -15,4 +15,5 @@ mod recording;
 mod retries;
 mod settings;
 mod shutdown;
+mod slack;
 mod suspects;

@@ -20,6 +20,8 @@ use crate::taps::Taps;
 pub(crate) enum Answer {
     /// With this status.
     Status(u16),
+    /// With this status and body.
+    Says(u16, &'static str),
     /// With this status and header.
     With(u16, &'static str, String),
     /// Not at all.
@@ -98,6 +100,12 @@ impl Receiver {
         let failure = |kind: FailureKind| Err(Failure { kind, message: format!("{kind}, says the test") });
         match answer {
             Answer::Status(status) => response(status, Vec::new()),
+            Answer::Says(status, body) => Ok(RecordedResponse {
+                status,
+                headers: Vec::new(),
+                body: Bytes::from_static(body.as_bytes()),
+                truncated: false,
+            }),
             Answer::With(status, name, value) => response(status, vec![(name.to_owned(), value)]),
             Answer::Failure(kind) => failure(kind),
             Answer::After(delay, then) => {
