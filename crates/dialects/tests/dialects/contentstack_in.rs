@@ -138,9 +138,9 @@ fn unstamped(text: &str) -> (Vec<String>, Value) {
     let mut keys: Vec<_> = object.keys().cloned().collect();
     // A key's last occurrence: the ones of the envelope stand behind or before `data`, never inside a text of it.
     keys.sort_by_key(|key| place(text, key));
-    STAMPED.iter().for_each(|stamped| {
-        object.remove(*stamped);
-    });
+    for stamped in STAMPED {
+        object.remove(stamped);
+    }
     (keys, value)
 }
 
