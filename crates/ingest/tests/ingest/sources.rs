@@ -98,6 +98,31 @@ async fn without_its_signature_a_webhook_is_401_and_nothing_is_published() {
 }
 
 #[tokio::test]
+async fn a_dialect_that_may_sign_takes_its_key_too_but_never_beside_a_wrong_signature() {
+    const BODY: &str = r#"{"event":"Entry Published","model":"posts","entry":{"id":"1"}}"#;
+    // openssl dgst -sha256 -hmac 'the secret of the source'
+    const GOOD: &str = "sha256=65939a4ccf3f85e9a9dc3ff4bc44b14351636ac0b904150788ea416682c303ef";
+    let world = world().await;
+    put(&world, "hooks", "contismo").await;
+    let path = "blog/environments/master/sources/hooks";
+    let with_key = format!("{path}?key=the%20secret%20of%20the%20source");
+    let signed = |value| Some(("x-eventhook-signature", value));
+    send(&world, path, signed(GOOD), BODY).await.assert_accepted();
+    assert_eq!(send(&world, &with_key, None, BODY).await.assert_accepted()[0].1, "duplicate");
+    let text = send(&world, path, None, BODY).await.assert_refused(401, "unauthenticated");
+    assert!(text.contains("?key="), "{text}");
+    let wrong = GOOD.replace("sha256=", "sha256=0");
+    for path in [path, &with_key] {
+        let text = send(&world, path, signed(&wrong), BODY).await.assert_refused(401, "unauthenticated");
+        assert!(text.contains("X-EventHook-Signature"), "{text}");
+    }
+    let comet = send(&world, &with_key, None, PAYLOAD).await;
+    let text = comet.assert_refused(422, "invalid_event");
+    assert!(text.contains("contismo") && text.contains("looks like one of cometcms"), "{text}");
+    assert_eq!(world.published().len(), 1);
+}
+
+#[tokio::test]
 async fn a_dialect_that_does_not_sign_needs_the_key() {
     let world = world().await;
     let bearer = format!("Bearer {KEY}");
