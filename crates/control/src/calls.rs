@@ -57,9 +57,9 @@ pub struct Tail {
 /// How a webhook has been doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Health {
-    /// Calls in the log, counted up to 10,000.
+    /// Calls in the log: the newest 10,000 are counted.
     pub total: usize,
-    /// Those that succeeded, counted up to 10,000.
+    /// Those of them that succeeded.
     pub healthy: usize,
 }
 
@@ -101,7 +101,7 @@ impl Control {
     ) -> ControlResult<Page<CallRecord>> {
         let query = LogQuery { webhook: Some(webhook.clone()), skip, limit, ..LogQuery::default() };
         let page = self.calls(actor, space, query).await?;
-        if page.total == 0 {
+        if page.total == 0 && !page.at_least {
             self.existing(space, webhook).await?;
         }
         Ok(page)

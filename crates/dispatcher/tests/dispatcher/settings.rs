@@ -3,6 +3,7 @@
 use postrider_domain::space::{SpaceConstants, SpaceSettings};
 use postrider_testkit::builders::{SPACE, event, space, webhook};
 
+use crate::receiver::Answer;
 use crate::world::{World, seconds};
 
 #[tokio::test(start_paused = true)]
@@ -51,6 +52,27 @@ async fn settings_of_the_space_are_obeyed_from_the_first_load_on_and_when_they_c
     assert!(bodies[0].contains(r#""site_id":"site-one""#), "{}", bodies[0]);
     assert!(bodies[1].contains(r#""site_id":"site-two""#), "{}", bodies[1]);
     assert_eq!(world.taps.calls("subscriptions.load"), 1, "only what changed was read");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_retry_policy_of_the_space_counts_for_webhooks_without_one_of_their_own() {
+    let own = webhook("own").topic("*.*").delays(&[seconds(1)]);
+    let world = World::with([webhook("none").topic("*.*").build(), own.build()]);
+    for path in ["/none", "/own"] {
+        world.receiver.script(path, &[Answer::Status(503)]);
+    }
+    let settings = SpaceSettings { version: 1, max_retries: Some(3), ..SpaceSettings::default() };
+    world.servers.lock().settle(&space(SPACE), settings);
+    let running = world.start();
+    world.accept(event("Entry.publish").id("e1")).await;
+    // 30 s and 30 s (Contentful's), then 4 min.
+    let mut seen = Vec::new();
+    for step in [2, 30, 30, 230, 10, 3600] {
+        world.pass(seconds(step)).await;
+        seen.push((world.arrived("none").len(), world.arrived("own").len()));
+    }
+    assert_eq!(seen, [(1, 2), (2, 2), (3, 2), (3, 2), (4, 2), (4, 2)]);
     running.stop().await;
 }
 
