@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use postrider_control::{EXACT_TOTAL, PortError};
+use postrider_control::{EXACT_TOTAL, Page, PortError};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -56,6 +56,15 @@ impl IntoResponse for Answer {
         }
         response
     }
+}
+
+/// A page of the log, whose total may be more than was counted.
+pub(crate) fn log_page<T>(page: &Page<T>, write: impl Fn(&T) -> Value, skip: usize, limit: usize) -> Value {
+    let mut list = array(page.items.iter().map(write).collect(), page.total, skip, limit);
+    if page.at_least {
+        list["totalIsAtLeast"] = json!(true);
+    }
+    list
 }
 
 /// A list with skip and limit, as Contentful writes it.

@@ -17,7 +17,7 @@ use serde_json::json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::answer::{Answer, array};
+use crate::answer::{Answer, array, log_page};
 use crate::caller::Caller;
 use crate::cursor::Place;
 use crate::error::{ApiError, ApiResult};
@@ -34,7 +34,9 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Control>> {
 /// List or follow calls
 ///
 /// The calls of a space, newest first, with everything about them. `pages.next` leads to older ones; `pages.newer`, handed back
-/// as `cursor` with `wait`, to those that ended since, oldest first, as soon as there is one.
+/// as `cursor` with `wait`, to those that ended since, oldest first, as soon as there is one. Of several filters, or one that
+/// most calls share, a page looks at 10,000 calls: it may then have fewer items than asked for, even none, and still
+/// `pages.next`.
 #[utoipa::path(
     get,
     path = "/spaces/{space}/calls",
@@ -71,9 +73,8 @@ async fn list(
             let (skip, limit) = (query.skip, query.limit);
             let page = control.calls(&actor, &space, query).await?;
             let newer = Place::Newer(control.tail_after(&page.items)).write();
+            let mut body = log_page(&page, call_json::details, skip, limit);
             let next = page.next.map(|cursor| Place::Older(cursor).write());
-            let mut body =
-                array(page.items.iter().map(call_json::details).collect(), page.total, skip, limit);
             body["pages"] = json!({"next": next, "newer": newer});
             Answer::ok(&body)
         }

@@ -8,7 +8,7 @@
 //! | that needs a token | 400, 401, 403, 429, 500, 503; 403 not where any token will do |
 //!
 //! `x-permission` names the permission that an operation needs, or `any` (any token that reaches the space), `instance`
-//! (`admin` with a token of the whole instance), `source` (a source's signature or key) or `none` (no token).
+//! (`admin` with a token of the whole instance), `source` (a source's signature or key), or `public` and `none` (no token).
 
 mod doors;
 mod mend;
@@ -83,9 +83,11 @@ fn complete_operation(path: &str, operation: &mut Map<String, Value>) {
         return;
     }
     let body = operation.get_mut("requestBody").map(complete_body).is_some();
-    let mut errors = vec!["400", "401", "429", "500", "503"];
-    if permission != "any" {
-        errors.push("403");
+    let mut errors = vec!["400", "500", "503"];
+    match permission.as_str() {
+        "public" => drop(operation.insert("security".into(), json!([]))),
+        "any" => errors.extend(["401", "429"]),
+        _ => errors.extend(["401", "403", "429"]),
     }
     if path.contains('{') {
         errors.push("404");
@@ -95,7 +97,7 @@ fn complete_operation(path: &str, operation: &mut Map<String, Value>) {
     }
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
     for (status, response) in responses.iter_mut() {
-        complete_response(status, response);
+        complete_response(status, response, permission == "public");
     }
     for status in errors {
         let shared = parts::shared_response(status);
@@ -117,11 +119,12 @@ fn complete_body(body: &mut Value) {
     *content = json!({JSON: media, MEDIA_TYPE: media});
 }
 
-fn complete_response(status: &str, response: &mut Value) {
+/// What is public is plain JSON: who fetches it knows nothing of Contentful.
+fn complete_response(status: &str, response: &mut Value, is_plain: bool) {
     if status.starts_with(['4', '5']) {
         response["content"] = json!({MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Error"}}});
     } else if let Some(media) = response["content"].get_mut(JSON).map(Value::take) {
-        response["content"] = json!({MEDIA_TYPE: media});
+        response["content"] = json!({if is_plain { JSON } else { MEDIA_TYPE }: media});
     } else if let Some(response) = response.as_object_mut() {
         response.remove("content");
     }

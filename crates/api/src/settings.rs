@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use postrider_control::space_settings::SigningSecret;
 use postrider_control::{Control, FieldFault};
@@ -21,11 +22,10 @@ use crate::links::{self, link};
 use crate::schema;
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Control>> {
-    OpenApiRouter::new().routes(routes!(show_secret, put_secret, delete_secret)).routes(routes!(
-        show_policy,
-        put_policy,
-        delete_policy
-    ))
+    OpenApiRouter::new()
+        .routes(routes!(show_secret, put_secret, delete_secret))
+        .routes(routes!(show_policy, put_policy, delete_policy))
+        .routes(routes!(public_keys))
 }
 
 /// Show the space's signing secret
@@ -171,6 +171,26 @@ async fn delete_policy(
 ) -> ApiResult<Response> {
     control.delete_retry_policy(&actor, &links::space(&space)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Get the space's public key
+///
+/// With which a receiver verifies calls of the dialect `contentstack`, in the form in which Contentstack publishes its own. It
+/// is there once the space has a webhook of that dialect.
+#[utoipa::path(
+    get,
+    path = "/spaces/{space}/.well-known/public-keys.json",
+    operation_id = "getPublicKeys",
+    tag = "Settings",
+    responses(
+        (status = 200, description = "The key.", body = schema::settings::PublicKeys),
+        (status = 404, description = "There is no such space, or it has no key."),
+    ),
+    extensions(("x-permission" = json!("public"))),
+)]
+async fn public_keys(State(control): State<Arc<Control>>, Path(space): Path<String>) -> ApiResult<Response> {
+    let keys = control.public_keys(&links::space(&space)?).await?;
+    Ok(([(CONTENT_TYPE, "application/json")], keys).into_response())
 }
 
 /// The one field of a body, which must be there, and what was ignored beside it.

@@ -10,7 +10,7 @@ use serde_json::json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::answer::{Answer, array};
+use crate::answer::{Answer, log_page};
 use crate::caller::Caller;
 use crate::cursor::Place;
 use crate::error::{ApiError, ApiResult};
@@ -56,8 +56,7 @@ async fn list(
             (0, control.calls(&actor, &space, query).await?)
         }
     };
-    let calls = page.items.iter().map(call_json::overview).collect();
-    let mut body = array(calls, page.total, skip, paging.limit);
+    let mut body = log_page(&page, call_json::overview, skip, paging.limit);
     body["pages"] = json!({"next": page.next.map(|cursor| Place::Older(cursor).write())});
     Ok(Answer::ok(&body)?.warn(&params.ignored(&listing::KNOWN)))
 }
@@ -88,7 +87,7 @@ async fn show(
 
 /// Show the health of a webhook
 ///
-/// How many of its calls there are in the log, and how many succeeded.
+/// How many of its calls there are in the log, and how many succeeded, of the newest 10,000.
 #[utoipa::path(
     get,
     path = "/spaces/{space}/webhooks/{webhook}/health",

@@ -7,6 +7,7 @@ pub(super) fn mend(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             unwrap_described(fields);
+            drop_width(fields);
             close_tuple(fields);
             close_tagged(fields);
             fields.values_mut().for_each(mend);
@@ -41,6 +42,14 @@ fn unwrap_described(fields: &mut Map<String, Value>) {
     fields.remove("allOf");
     fields.extend(inner);
     fields.extend(description.map(|text| ("description".to_owned(), text)));
+}
+
+/// How a number is kept here is nobody's business, and `int32` is not what is kept: it has no sign.
+fn drop_width(fields: &mut Map<String, Value>) {
+    let width = fields.get("format").and_then(Value::as_str);
+    if width.is_some_and(|width| ["int32", "int64", "float", "double"].contains(&width)) {
+        fields.remove("format");
+    }
 }
 
 /// A tuple has all its items.

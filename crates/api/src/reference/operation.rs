@@ -64,7 +64,7 @@ impl Operation<'_> {
 
     fn needs(&self) -> String {
         match self.said[PERMISSION].as_str().unwrap_or_default() {
-            "none" => "Needs no token.".to_owned(),
+            "none" | "public" => "Needs no token.".to_owned(),
             "source" => "Needs the source’s signature or key.".to_owned(),
             "any" => "Needs any token.".to_owned(),
             "instance" => "Needs <code>admin</code> with a token of the whole instance.".to_owned(),
@@ -119,7 +119,7 @@ impl Operation<'_> {
             "get" => format!("curl \"$POSTRIDER{path}\""),
             method => format!("curl -X {} \"$POSTRIDER{path}\"", method.to_uppercase()),
         };
-        if !["none", "source"].contains(&self.said[PERMISSION].as_str().unwrap_or_default()) {
+        if !["none", "public", "source"].contains(&self.said[PERMISSION].as_str().unwrap_or_default()) {
             line.push_str(" \\\n  -H \"Authorization: Bearer $TOKEN\"");
         }
         let schema = &self.said["requestBody"]["content"]["application/json"]["schema"];

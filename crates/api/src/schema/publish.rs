@@ -1,6 +1,8 @@
 //! What the doors of events take and answer. The doors are not part of this crate (`openapi/doors.rs`).
 
 use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 
 use super::text::{EnvironmentId, EventId, Instant, SpaceId};
 
@@ -122,19 +124,29 @@ pub(crate) struct EventList(Vec<EventBody>);
 pub(crate) struct CloudEvent {
     #[schema(pattern = "^1\\.0$", examples("1.0"))]
     specversion: String,
-    #[schema(min_length = 1, max_length = 1024)]
+    #[schema(schema_with = attribute)]
     id: String,
-    #[schema(min_length = 1, max_length = 1024)]
+    #[schema(schema_with = attribute)]
     source: String,
     #[schema(min_length = 1, max_length = 1024, examples("com.example.Entry.publish"))]
     r#type: String,
-    subject: Option<ShortText>,
+    #[schema(schema_with = attribute, required = false)]
+    subject: Option<String>,
     time: Option<Instant>,
     /// Any JSON.
     #[schema(value_type = Value, required = false)]
     data: (),
     /// The data as Base64 of JSON.
     data_base64: Option<String>,
+}
+
+/// An attribute: a text, or a number or truth value that is taken as its text.
+fn attribute() -> RefOr<Schema> {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Number, Type::Boolean]))
+        .min_length(Some(1))
+        .max_length(Some(1024))
+        .into()
 }
 
 /// What became of a publication.

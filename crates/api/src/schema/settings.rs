@@ -66,3 +66,14 @@ pub(crate) struct SpaceRetryPolicySys {
     r#type: PolicyType,
     space: Link,
 }
+
+/// The public half of a space's key pair.
+#[derive(ToSchema)]
+pub(crate) struct PublicKeys {
+    /// PEM, PKCS #1.
+    #[schema(
+        rename = "signing-key",
+        examples("-----BEGIN RSA PUBLIC KEY-----\n…\n-----END RSA PUBLIC KEY-----\n")
+    )]
+    signing_key: String,
+}

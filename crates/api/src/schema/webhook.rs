@@ -254,7 +254,7 @@ pub(crate) struct HealthSys {
     created_by: Link,
 }
 
-/// Calls in the log, counted up to 10,000.
+/// The newest calls in the log, at most 10,000.
 #[derive(ToSchema)]
 pub(crate) struct HealthCalls {
     total: u64,
