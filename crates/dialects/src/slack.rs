@@ -14,6 +14,7 @@ use crate::request::{RenderError, Rendered, USER_AGENT};
 
 pub mod answer;
 pub mod message;
+pub mod workspace;
 
 pub use answer::{Fault, judge};
 

@@ -56,7 +56,7 @@ const KNOWN: [Known; 33] = [
     (
         "missing_scope",
         "the bot's token lacks a scope",
-        "add the scope chat:write to the app in Slack, install it anew, and connect again",
+        "add the scopes chat:write, channels:read and groups:read to the app in Slack, install it anew, and connect again",
         false,
     ),
     (

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use postrider_dialects::mask::Mask;
 use postrider_dialects::slack::answer::fault;
-use postrider_dialects::slack::{BASE_URL, judge, message::LONGEST_TEXT};
+use postrider_dialects::slack::{BASE_URL, judge, message::LONGEST_TEXT, workspace};
 use postrider_dialects::{Occasion, RenderError, Rendered, dialect, render};
 use postrider_domain::call::RecordedResponse;
 use postrider_domain::event::{Actor, Event, Workflow};
@@ -288,6 +288,44 @@ fn each_failure_has_its_code_its_cause_and_its_next_step() {
     assert_eq!(fault(&answered(200, r#"{"ok":true}"#).1), None);
 }
 
+#[test]
+fn a_token_is_asked_who_it_is() {
+    let asked = workspace::ask_who("http://127.0.0.1:1/api/", TOKEN);
+    assert_eq!(asked.url, "http://127.0.0.1:1/api/auth.test");
+    assert_eq!(header(&asked, "authorization"), Some("Bearer xoxb-1234-secret"));
+    let answer = r#"{"ok":true,"team":"Acme","team_id":"T1","user":"postrider"}"#;
+    let who = workspace::read_who(&answered(200, answer).1).expect("a workspace");
+    assert_eq!((who.team.as_str(), who.team_id.as_str(), who.bot.as_str()), ("Acme", "T1", "postrider"));
+    let refused = workspace::read_who(&answered(200, r#"{"ok":false,"error":"invalid_auth"}"#).1);
+    assert_eq!(refused.expect_err("refused").code, "invalid_auth");
+}
+
+#[test]
+fn channels_come_in_pages_archived_ones_marked() {
+    let asked = workspace::ask_channels(BASE_URL, TOKEN, Some("dGVhbQ=="));
+    let url = "https://slack.com/api/conversations.list?types=public_channel,private_channel&limit=200&cursor=dGVhbQ%3D%3D";
+    assert_eq!(asked.url, url);
+    let answer = r#"{"ok":true,"channels":[{"id":"C1","name":"news","is_member":true},{"id":"C2","name":"old",
+        "is_archived":true},{"name":"no id"}],"response_metadata":{"next_cursor":"next"}}"#;
+    let (channels, cursor) = workspace::read_channels(&answered(200, answer).1).expect("channels");
+    assert_eq!(cursor.as_deref(), Some("next"));
+    let shown: Vec<_> =
+        channels.iter().map(|one| (one.id.as_str(), one.is_member, one.is_archived)).collect();
+    assert_eq!(shown, [("C1", true, false), ("C2", false, true)]);
+    let last = workspace::read_channels(&answered(200, r#"{"ok":true,"channels":[]}"#).1).expect("none");
+    assert_eq!(last, (Vec::new(), None));
+    let refused = workspace::read_channels(&answered(200, r#"{"ok":false,"error":"missing_scope"}"#).1);
+    assert!(refused.expect_err("refused").next_step.contains("scope"));
+}
+
+#[test]
+fn an_incoming_webhook_is_known_by_its_address_unless_slack_is_a_stand_in() {
+    assert!(workspace::is_incoming(INCOMING, BASE_URL));
+    assert!(!workspace::is_incoming("https://hooks.slack.com/", BASE_URL));
+    assert!(!workspace::is_incoming("https://example.com/services/T0", BASE_URL));
+    assert!(workspace::is_incoming("http://127.0.0.1:1/services/x", "http://127.0.0.1:1/api/"));
+}
+
 /// Every text of a message with the limit that Slack has for it.
 fn within_limits(message: &Value) {
     let longest = |text: &Value| text.as_str().expect("a text").chars().count();
@@ -327,6 +365,7 @@ proptest! {
         let (ended, response) = answered(status, &text);
         let outcome = judge(&ended, Some(&response), &RetryOn::default());
         prop_assert_eq!(outcome == Outcome::Success, fault(&response).is_none());
+        let _ = (workspace::read_who(&response), workspace::read_channels(&response));
         prop_assert_ne!(outcome, Outcome::Gone);
     }
 }
