@@ -40,9 +40,8 @@ pub(crate) fn details(call: &CallRecord) -> Value {
     written["nextAt"] = json!(call.next_at.map(|at| at.to_string()));
     written["timings"] = timings(&call.timings);
     written["failure"] = failure(call);
-    written["diagnosis"] = diagnose(call).map_or(Value::Null, |diagnosis| {
-        json!({"cause": diagnosis.cause, "nextStep": diagnosis.next_step})
-    });
+    written["diagnosis"] = diagnose(call)
+        .map_or(Value::Null, |diagnosis| json!({"cause": diagnosis.cause, "nextStep": diagnosis.next_step}));
     written["truncated"] = json!(call.response.as_ref().is_some_and(|response| response.truncated));
     written
 }

@@ -16,6 +16,7 @@ mod sources;
 mod spaces;
 mod store;
 mod tokens;
+mod trials;
 mod validation;
 mod webhooks;
 mod world;
