@@ -88,12 +88,11 @@ impl Subscriptions for Database {
         .map_err(fail("load the webhooks of a space"))?;
         let mut snapshot = Snapshot { version: 0, webhooks: Vec::new(), settings: SpaceSettings::default() };
         for row in &rows {
-            match row::get::<Option<&str>>(row, "id")? {
-                Some(id) => snapshot.webhooks.extend(maybe_webhook(row, id)?),
-                None => {
-                    snapshot.version = row::number(row, "version")?;
-                    snapshot.settings = settings(space.as_str(), row::get(row, "body")?)?;
-                }
+            if let Some(id) = row::get::<Option<&str>>(row, "id")? {
+                snapshot.webhooks.extend(maybe_webhook(row, id)?);
+            } else {
+                snapshot.version = row::number(row, "version")?;
+                snapshot.settings = settings(space.as_str(), row::get(row, "body")?)?;
             }
         }
         Ok(snapshot)

@@ -80,13 +80,6 @@ impl State {
         }
     }
 
-    /// Changes the settings of a space.
-    pub(crate) fn settle(&mut self, space: &SpaceId, settings: SpaceSettings) {
-        self.version += 1;
-        self.changes.push((self.version, space.clone(), None));
-        self.settings.insert(space.clone(), settings);
-    }
-
     fn write(&mut self, record: &Record) {
         let (id, progress) = match record {
             Record::Matched(_) => return,

@@ -6,6 +6,15 @@ use postrider_testkit::builders::{SPACE, event, space, webhook};
 use crate::receiver::Answer;
 use crate::world::{World, seconds};
 
+/// Changes the settings of the space.
+fn settle(world: &World, settings: SpaceSettings) {
+    let mut state = world.servers.lock();
+    state.version += 1;
+    let version = state.version;
+    state.changes.push((version, space(SPACE), None));
+    state.settings.insert(space(SPACE), settings);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_change_is_seen_within_half_a_second_and_with_a_hint_at_once() {
     let world = World::new();
@@ -35,11 +44,11 @@ async fn settings_of_the_space_are_obeyed_from_the_first_load_on_and_when_they_c
         let constants = SpaceConstants { site_id: Some(site.to_owned()), ..SpaceConstants::default() };
         SpaceSettings { version, constants, ..SpaceSettings::default() }
     };
-    world.servers.lock().settle(&space(SPACE), named("site-one", 1));
+    settle(&world, named("site-one", 1));
     let running = world.start();
     world.accept(event("Entry.publish").id("e1")).await;
     world.pass(seconds(1)).await;
-    world.servers.lock().settle(&space(SPACE), named("site-two", 2));
+    settle(&world, named("site-two", 2));
     world.pass(std::time::Duration::from_millis(500)).await;
     world.accept(event("Entry.publish").id("e2")).await;
     world.pass(seconds(1)).await;
@@ -63,7 +72,7 @@ async fn the_retry_policy_of_the_space_counts_for_webhooks_without_one_of_their_
         world.receiver.script(path, &[Answer::Status(503)]);
     }
     let settings = SpaceSettings { version: 1, max_retries: Some(3), ..SpaceSettings::default() };
-    world.servers.lock().settle(&space(SPACE), settings);
+    settle(&world, settings);
     let running = world.start();
     world.accept(event("Entry.publish").id("e1")).await;
     // 30 s and 30 s (Contentful's), then 4 min.
