@@ -4,6 +4,8 @@ The runner names what it made in POSTRIDER_SEEDED (JSON): for each path paramete
 ones that may be deleted, and under `receiver` the only place that webhooks may call.
 """
 
+import atexit
+import collections
 import json
 import os
 import re
@@ -28,9 +30,11 @@ def drawn(value):
 
 
 def led(case, name, value, existing):
-    """One of those that exist, three times of four; else what was generated."""
+    """One of those that exist, mostly; else what was generated."""
     number = drawn((case.operation.path, case.operation.method, name, value, repr(case.body)))
-    if existing and number % 100 < LED:
+    # To put something where there is something needs its version, which nobody here knows.
+    share = LED // 2 if case.operation.method.upper() == "PUT" and name in ("webhook", "source") else LED
+    if existing and number % 100 < share:
         return existing[number // 100 % len(existing)]
     return value
 

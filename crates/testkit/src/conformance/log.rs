@@ -1,6 +1,7 @@
 //! The suites for the log: [`run`] for writing and reading, [`retention`](super::retention) and
 //! [`progress`](super::progress) beside it.
 
+mod filters;
 mod generations;
 mod reading;
 mod writing;
@@ -38,6 +39,8 @@ suite!(
         reading::deliveries_come_last_changed_first_and_page_by_page,
         reading::every_filter_of_calls_filters,
         reading::every_filter_of_deliveries_filters,
+        filters::every_combination_of_filters_filters,
+        filters::what_is_rare_among_many_is_found_page_by_page,
         reading::the_balance_adds_up,
         generations::a_generation_opens_as_pending_and_counts_up,
         generations::two_callers_get_two_generations,
