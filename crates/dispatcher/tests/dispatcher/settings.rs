@@ -7,7 +7,7 @@ use crate::receiver::Answer;
 use crate::world::{World, seconds};
 
 /// Changes the settings of the space.
-fn settle(world: &World, settings: SpaceSettings) {
+pub(crate) fn settle(world: &World, settings: SpaceSettings) {
     let mut state = world.servers.lock();
     state.version += 1;
     let version = state.version;

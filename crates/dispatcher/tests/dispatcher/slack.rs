@@ -4,9 +4,10 @@ use postrider_domain::secret::Sealed;
 use postrider_domain::space::{SlackAccess, SlackConnection, SpaceSettings};
 use postrider_domain::webhook::{SlackTarget, Webhook, WebhookAction};
 use postrider_testkit::START;
-use postrider_testkit::builders::{SPACE, event, space, webhook};
+use postrider_testkit::builders::{event, webhook};
 
 use crate::receiver::Answer;
+use crate::settings::settle;
 use crate::world::{World, seconds};
 
 const POST: &str = "https://slack.com/api/chat.postMessage";
@@ -27,7 +28,7 @@ fn world(connection: &str, answers: &[Answer]) -> World {
         created_by: "t".to_owned(),
     };
     let settings = SpaceSettings { version: 1, slack: vec![bot], ..SpaceSettings::default() };
-    world.servers.lock().settle(&space(SPACE), settings);
+    settle(&world, settings);
     world.receiver.script(POST, answers);
     world
 }
