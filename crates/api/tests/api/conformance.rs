@@ -81,7 +81,7 @@ impl Exchange<'_> {
             .flatten()
             .map(|(name, _)| name.to_lowercase())
             .collect();
-        for name in self.headers.keys().map(|name| name.as_str()) {
+        for name in self.headers.keys().map(axum::http::HeaderName::as_str) {
             let known = COMMON.contains(&name) || described.contains(name);
             assert!(known, "{self}: the header {name} is not described");
         }
