@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use postrider_domain::call::{RECORDED_REQUEST_LIMIT, RecordedRequest, RecordedResponse};
 use postrider_domain::secret::OpenedSecrets;
-use postrider_domain::webhook::{Webhook};
+use postrider_domain::webhook::Webhook;
 
 use crate::percent;
 use crate::request::{Rendered, basic_credentials};

@@ -37,7 +37,16 @@ fn headers(signature: &str) -> Vec<(String, String)> {
 /// What a dialect says of a webhook: whether it is genuine, and what it reads.
 fn with<T>(headers: &[(String, String)], body: &str, ask: impl FnOnce(&Received<'_>) -> T) -> T {
     let (scope, drawn) = (scope(), EventId::new("drawn").expect("an id"));
-    ask(&Received { method: "POST", path: "/", headers, body, scope: &scope, now: noon(), secret: SECRET, fallback_id: &drawn })
+    ask(&Received {
+        method: "POST",
+        path: "/",
+        headers,
+        body,
+        scope: &scope,
+        now: noon(),
+        secret: SECRET,
+        fallback_id: &drawn,
+    })
 }
 
 #[test]
