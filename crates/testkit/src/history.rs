@@ -252,7 +252,7 @@ fn prose(seed: u64) -> String {
     while text.len() < BODY_BYTES {
         drawn = mix(drawn);
         let word = WORDS[usize::try_from(drawn % 8).unwrap_or(0)];
-        text.push_str(&format!("{word} {:x} ", drawn >> 44));
+        text.extend([word, " ", &format!("{:x}", drawn >> 44), " "]);
     }
     text
 }
