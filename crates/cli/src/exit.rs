@@ -33,7 +33,7 @@ pub enum Code {
 pub const TABLE: &str = "\
 Exit codes:
    0  done
-   1  it did not come out as it should (demo, webhooks test)
+   1  it did not come out as it should (demo, webhooks test and ping, doctor)
    2  the command line is not understood
    3  the server cannot be reached, or failed itself (5xx)
    4  the server refused the token (401, 403)

@@ -6,13 +6,14 @@
 //! - [`client`]: how the client commands speak to a server;
 //! - [`demo`]: the main job end to end, with expectations as data;
 //! - [`receiver`], [`verify`]: a receiver of calls and its own verification of signatures;
-//! - [`exit`], [`output`], [`indent`]: exit codes, tables and JSON.
+//! - [`exit`], [`output`], [`indent`], `help`: exit codes, tables and JSON, and what `--help` ends with.
 
 pub mod client;
 pub mod commands;
 pub mod compose;
 pub mod demo;
 pub mod exit;
+mod help;
 pub mod indent;
 pub mod output;
 pub mod receiver;
@@ -35,7 +36,7 @@ use settings::{Fault, Settings};
 
 /// Carries content events to the people who wait for them: signed webhook calls with retries and a record of every call.
 #[derive(Debug, Parser)]
-#[command(name = "postrider", version, after_help = exit::TABLE)]
+#[command(name = "postrider", version, after_help = help::after())]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
@@ -79,6 +80,54 @@ struct Global {
 enum Command {
     /// Run the whole system in this process, on one SQLite file
     Serve(commands::serve::Serve),
+    /// Run the main job end to end against a built-in receiver, and show what came of it
+    Demo(commands::demo::Demo),
+    /// Publish events and see what became of them
+    #[command(subcommand)]
+    Events(commands::events::Events),
+    /// Manage webhooks
+    #[command(subcommand)]
+    Webhooks(Box<commands::webhooks::Webhooks>),
+    /// See calls, and send them again
+    #[command(subcommand)]
+    Calls(commands::calls::Calls),
+    /// See where deliveries stand
+    #[command(subcommand)]
+    Deliveries(commands::deliveries::Deliveries),
+    /// Say how many deliveries of the space stand in each state
+    Balance(commands::spaces::Balance),
+    /// Receive calls, print them, and say whether their signatures verify
+    Listen(commands::listen::Listen),
+    /// Manage sources: where CMSs send their own webhooks
+    #[command(subcommand)]
+    Sources(commands::sources::Sources),
+    /// Manage spaces
+    #[command(subcommand)]
+    Spaces(commands::spaces::Spaces),
+    /// Manage the environments of a space
+    #[command(subcommand)]
+    Environments(commands::environments::Environments),
+    /// Settle what counts for all webhooks of a space
+    #[command(subcommand)]
+    Settings(commands::space_settings::Settings),
+    /// Manage access tokens
+    #[command(subcommand)]
+    Tokens(commands::tokens::Tokens),
+    /// See and rotate the keys that seal secrets
+    #[command(subcommand)]
+    Keys(commands::keys::Keys),
+    /// See messages that could not be processed, and put them back
+    #[command(subcommand)]
+    Parked(commands::parked::Parked),
+    /// Check or print the configuration
+    #[command(subcommand)]
+    Config(commands::config::Config),
+    /// Print the OpenAPI document of a server's API
+    Openapi(commands::openapi::OpenApi),
+    /// Print what a shell needs to complete this command line
+    Completions(commands::completions::Completions),
+    /// Ask a process of this machine whether it can do its work
+    Healthcheck(commands::healthcheck::Healthcheck),
     /// Distributed: take events in, over HTTP and from the broker
     Ingest(commands::process::Flags),
     /// Distributed: match events and deliver them
@@ -96,54 +145,6 @@ enum Command {
     Topology(commands::topology::Topology),
     /// Distributed: look at broker, cache and database, and say what to change
     Doctor(commands::doctor::Doctor),
-    /// Ask a process of this machine whether it can do its work
-    Healthcheck(commands::healthcheck::Healthcheck),
-    /// See and rotate the keys that seal secrets
-    #[command(subcommand)]
-    Keys(commands::keys::Keys),
-    /// Run the main job end to end against a built-in receiver, and show what came of it
-    Demo(commands::demo::Demo),
-    /// Receive calls, print them, and say whether their signatures verify
-    Listen(commands::listen::Listen),
-    /// Publish events and see what became of them
-    #[command(subcommand)]
-    Events(commands::events::Events),
-    /// Manage webhooks
-    #[command(subcommand)]
-    Webhooks(commands::webhooks::Webhooks),
-    /// Manage sources: where CMSs send their own webhooks
-    #[command(subcommand)]
-    Sources(commands::sources::Sources),
-    /// See calls, and send them again
-    #[command(subcommand)]
-    Calls(commands::calls::Calls),
-    /// See where deliveries stand
-    #[command(subcommand)]
-    Deliveries(commands::deliveries::Deliveries),
-    /// Say how many deliveries of the space stand in each state
-    Balance(commands::spaces::Balance),
-    /// See messages that could not be processed, and put them back
-    #[command(subcommand)]
-    Parked(commands::parked::Parked),
-    /// Manage spaces
-    #[command(subcommand)]
-    Spaces(commands::spaces::Spaces),
-    /// Manage the environments of a space
-    #[command(subcommand)]
-    Environments(commands::environments::Environments),
-    /// Settle what counts for all webhooks of a space
-    #[command(subcommand)]
-    Settings(commands::space_settings::Settings),
-    /// Manage access tokens
-    #[command(subcommand)]
-    Tokens(commands::tokens::Tokens),
-    /// Print the OpenAPI document of a server's API
-    Openapi(commands::openapi::OpenApi),
-    /// Print what a shell needs to complete this command line
-    Completions(commands::completions::Completions),
-    /// Check or print the configuration
-    #[command(subcommand)]
-    Config(commands::config::Config),
 }
 
 /// What every command may need of its surroundings.
@@ -193,7 +194,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Code> {
             commands::listen::run(listen, &context).await
         }
         Command::Events(events) => commands::events::run(events, &context).await,
-        Command::Webhooks(webhooks) => commands::webhooks::run(webhooks, &context).await,
+        Command::Webhooks(webhooks) => commands::webhooks::run(*webhooks, &context).await,
         Command::Sources(sources) => commands::sources::run(sources, &context).await,
         Command::Calls(calls) => commands::calls::run(calls, &context).await,
         Command::Deliveries(deliveries) => commands::deliveries::run(deliveries, &context).await,

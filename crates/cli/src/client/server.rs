@@ -146,6 +146,14 @@ impl Server {
     pub fn client(&self, context: &Context) -> anyhow::Result<Client> {
         Ok(Client { space: self.space.clone(), ..self.account.client(context)? })
     }
+
+    /// The same, sending no token.
+    ///
+    /// # Errors
+    /// When nobody says where the server is.
+    pub fn stranger(&self, context: &Context) -> anyhow::Result<Client> {
+        Ok(Client { space: self.space.clone(), ..self.account.stranger(context)? })
+    }
 }
 
 impl Place {
@@ -172,8 +180,7 @@ impl Door {
     /// # Errors
     /// When nobody says where the server is.
     pub fn stranger(&self, context: &Context) -> anyhow::Result<Client> {
-        let stranger = self.server.account.stranger(context)?;
-        self.through(Client { space: self.server.space.clone(), ..stranger })
+        self.through(self.server.stranger(context)?)
     }
 
     fn through(&self, client: Client) -> anyhow::Result<Client> {

@@ -17,6 +17,7 @@ pub enum Environments {
     /// Show an environment (exit code 5 if there is none)
     Show(One),
     /// Make an environment
+    #[command(after_help = "Example:\n  postrider environments create staging --space shop")]
     Create(One),
 }
 
@@ -29,7 +30,6 @@ pub struct List {
 
 /// An environment's id.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  postrider environments create staging --space shop")]
 pub struct One {
     /// The environment's id, 1 to 64 of A-Z a-z 0-9 _ -
     #[arg(value_name = "ENVIRONMENT")]

@@ -41,7 +41,7 @@ pub(super) struct Which {
 /// Which part of a list.
 #[derive(Debug, Args)]
 pub(super) struct Part {
-    /// How many; of calls the server gives at most 100 at once
+    /// How many at most; the server may give fewer at once
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000), value_name = "COUNT")]
     limit: u16,
     /// Where the page before ended

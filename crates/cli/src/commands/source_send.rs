@@ -21,7 +21,7 @@ use crate::output::text;
     after_help = "For trying a source out with a webhook that was recorded. It proves itself as the CMS does: by the signature among \
     its headers, or with the source's secret as a key. No API token is sent.\n\n\
     Examples:\n  \
-    postrider sources send blog -f entry-published.json --header 'X-CS-Signature=…'\n  \
+    postrider sources send blog -f entry-published.json --header 'X-CometCMS-Signature=…'\n  \
     POSTRIDER_SOURCE_SECRET=… postrider sources send shop -f - < webhook.json"
 )]
 pub struct Send {

@@ -13,6 +13,7 @@ use postrider_ports::clock::Random;
 
 /// Where the API has them.
 const SIGNING_SECRET: &str = "/webhook_settings/signing_secret";
+const PUBLIC_KEYS: &str = "/.well-known/public-keys.json";
 const RETRY_POLICY: &str = "/webhook_settings/retry_policy";
 
 /// The subcommands of `settings`.
@@ -24,6 +25,11 @@ pub enum Settings {
     /// How often webhooks without a policy of their own are tried again
     #[command(subcommand)]
     RetryPolicy(RetryPolicy),
+    /// Show the key with which receivers verify calls of the dialect contentstack (no token needed)
+    #[command(
+        after_help = "The key is there once the space has a webhook of that dialect; before that the exit code is 5."
+    )]
+    PublicKey(Of),
 }
 
 /// The subcommands of `settings signing-secret`.
@@ -88,6 +94,10 @@ pub async fn run(settings: Settings, context: &Context) -> anyhow::Result<Code> 
             SigningSecret::Set(set) => set_secret(set, context).await?,
             SigningSecret::Delete(of) => of.delete(SIGNING_SECRET, "the signing secret", context).await?,
         },
+        Settings::PublicKey(of) => {
+            let client = of.server.stranger(context)?;
+            output.answer(&client.get(&client.in_space(PUBLIC_KEYS)).await?, keys);
+        }
         Settings::RetryPolicy(policy) => match policy {
             RetryPolicy::Show(of) => of.show(RETRY_POLICY, context, retries).await?,
             RetryPolicy::Set(set) => {
@@ -155,6 +165,13 @@ fn draw() -> String {
 
 fn signing(secret: &Value) -> String {
     format!("a signing secret that ends with {}", text(secret, "/redactedValue"))
+}
+
+/// Each key as it stands there.
+fn keys(answer: &Value) -> String {
+    let keys = answer.as_object().into_iter().flatten();
+    let keys = keys.filter_map(|(name, key)| Some(format!("{name}\n{}", key.as_str()?.trim_end())));
+    keys.collect::<Vec<_>>().join("\n")
 }
 
 fn retries(policy: &Value) -> String {

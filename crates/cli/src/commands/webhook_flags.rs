@@ -30,9 +30,18 @@ pub(super) struct Definition {
     /// Only these resources, by id (repeatable)
     #[arg(long = "entity", value_name = "ID")]
     entities: Vec<String>,
-    /// How its requests are written: native, standard-webhooks, cometcms
+    /// Only if one of these fields of the resource changed (repeatable)
+    #[arg(long = "changed-field", value_name = "FIELD")]
+    changed_fields: Vec<String>,
+    /// Only if the resource is in one of these states, such as published (repeatable)
+    #[arg(long = "state", value_name = "STATE")]
+    states: Vec<String>,
+    /// How its requests are written: native, standard-webhooks, cloudevents, contentful, datocms, contentstack, contismo, cometcms
     #[arg(long)]
     dialect: Option<String>,
+    /// A switch of the dialect, such as payloadApiVersion=2 of datocms (repeatable)
+    #[arg(long = "option", value_name = "NAME=VALUE", value_parser = pair)]
+    options: Vec<(String, String)>,
     /// The secret that signs its requests; drawn by the server where the dialect needs one
     #[arg(long, value_name = "SECRET", env = "POSTRIDER_SIGNING_SECRET", hide_env_values = true)]
     secret: Option<String>,
@@ -54,6 +63,9 @@ pub(super) struct Definition {
     /// Events of one window become one call with the newest state: off, or DURATION[:webhook|:resource]
     #[arg(long, value_name = "RULE")]
     coalesce: Option<String>,
+    /// At most so many calls: COUNT per second, or COUNT/DURATION such as 100/1m
+    #[arg(long, value_name = "RATE")]
+    rate_limit: Option<String>,
     /// Call it, or do not
     #[arg(long, value_name = "YES")]
     active: Option<bool>,
@@ -75,8 +87,13 @@ impl Definition {
         for (name, text) in texts {
             set(fields, name, text.as_ref().map(|text| json!(text)));
         }
-        let lists =
-            [("topics", &self.topics), ("contentTypes", &self.content_types), ("entities", &self.entities)];
+        let lists = [
+            ("topics", &self.topics),
+            ("contentTypes", &self.content_types),
+            ("entities", &self.entities),
+            ("changedFields", &self.changed_fields),
+            ("states", &self.states),
+        ];
         for (name, list) in lists {
             set(fields, name, Some(list).filter(|list| !list.is_empty()).map(|list| json!(list)));
         }
@@ -90,6 +107,10 @@ impl Definition {
             transformation["method"] = json!(method);
         }
         set(fields, "headers", self.headers());
+        set(fields, "rateLimit", self.rate_limit.as_deref().map(rate_limit).transpose()?);
+        let options: Map<String, Value> =
+            self.options.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+        set(fields, "options", (!options.is_empty()).then_some(Value::Object(options)));
         Ok(())
     }
 
@@ -156,6 +177,16 @@ fn coalesce(text: &str) -> anyhow::Result<Value> {
     }
     let (window, key) = text.split_once(':').unwrap_or((text, "resource"));
     Ok(json!({ "window": duration("--coalesce", window)?.as_secs_f64(), "key": key }))
+}
+
+/// `5`, `100/1m`.
+fn rate_limit(text: &str) -> anyhow::Result<Value> {
+    let (calls, per) = text.split_once('/').unwrap_or((text, "1s"));
+    let calls: u32 = calls.trim().parse().map_err(|_| {
+        Failure::new(Code::Invalid, format!("--rate-limit: {calls:?} is no number of calls"))
+            .next("write 5, 100/1m, 1000/1h")
+    })?;
+    Ok(json!({ "calls": calls, "per": duration("--rate-limit", per)?.as_secs_f64() }))
 }
 
 fn duration(flag: &str, text: &str) -> anyhow::Result<Duration> {

@@ -67,7 +67,7 @@ pub struct List {
 #[command(after_help = "Examples:\n  \
     postrider webhooks create --name search --url https://example.com/hook --topic Entry.publish --topic 'Asset.*'\n  \
     postrider webhooks create --id search -f search.json\n\n\
-    What flags cannot say (triggers, filters, rate limits) goes into the file: see `webhooks show --json` of another one.")]
+    What flags cannot say (triggers, filters, transformations, templates) goes into the file: see `webhooks show --json` of another one.")]
 pub struct Create {
     /// An id of your choice [default: drawn by the server]
     #[arg(long)]

@@ -25,6 +25,10 @@ fn bash_completes_commands_and_flags_with_the_script() {
     assert_eq!(completed("postrider webh", 1), "webhooks");
     assert_eq!(completed("postrider webhooks app", 2), "apply");
     assert_eq!(completed("postrider webhooks apply --pr", 3), "--prune");
+    assert_eq!(completed("postrider deliv", 1), "deliveries");
+    assert_eq!(completed("postrider webhooks rot", 2), "rotate-secret");
+    assert_eq!(completed("postrider settings retry-policy se", 3), "set");
+    assert_eq!(completed("postrider deliveries list --state supers", 4), "superseded");
     assert_eq!(completed("postrider tokens create --role pub", 4), "publisher");
 }
 

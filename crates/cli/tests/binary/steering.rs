@@ -171,6 +171,20 @@ fn what_a_space_settles_is_set_shown_and_deleted_and_a_secret_is_shown_once() {
 }
 
 #[test]
+fn the_public_key_of_a_space_is_shown_to_anybody_once_there_is_one() {
+    let dir = tempdir().expect("a folder");
+    let dir = dir.path();
+    let server = server(dir);
+    let key = ["settings", "public-key", "--token", "nonsense"];
+    refused(&run(dir, &key), 5, "key");
+    let made = ["webhooks", "create", "--name", "w", "--url", "https://example.com/", "--topic", "Entry.*"];
+    let made = run(dir, &[&made[..], &["--dialect", "contentstack"]].concat());
+    assert_eq!(made.code(), 0, "{}", made.stderr());
+    assert!(run(dir, &key).stdout().contains("BEGIN RSA PUBLIC KEY"));
+    assert_eq!(server.terminate(), 0);
+}
+
+#[test]
 fn the_openapi_document_is_printed_for_anybody() {
     let dir = tempdir().expect("a folder");
     let dir = dir.path();
