@@ -15,9 +15,7 @@ pub(super) fn plain(name: &str, value: &Value) -> Option<Value> {
         ("active", Value::Bool(active)) => *active,
         ("signing", Value::Bool(signed)) => !signed,
         ("dialect", Value::String(dialect)) => dialect == "native",
-        ("transformation", Value::Object(parts)) => parts
-            .iter()
-            .all(|(name, value)| value.is_null() || (name == "method" && value.as_str() == Some("POST"))),
+        ("transformation", Value::Object(parts)) => said(parts).is_empty(),
         (_, Value::Array(list)) => list.is_empty(),
         (_, Value::Object(fields)) => fields.is_empty() && name != "signing",
         _ => false,
@@ -32,8 +30,19 @@ pub(super) fn plain(name: &str, value: &Value) -> Option<Value> {
         ("retryPolicy", value) => policy(value),
         ("coalesce", Value::Object(rule)) => with_default(rule, "key", json!("resource")),
         ("rateLimit", Value::Object(limit)) => with_default(limit, "per", json!(1)),
+        ("transformation", Value::Object(parts)) => Value::Object(said(parts)),
+        // What is in these is the receiver's: `10s` may be a text there.
+        ("template" | "options" | "filters" | "action", value) => value.clone(),
         _ => uniform(name, value),
     })
+}
+
+/// The parts of a transformation that change something: POST is the method unless said otherwise.
+fn said(parts: &Map<String, Value>) -> Map<String, Value> {
+    let idle =
+        |name: &str, value: &Value| value.is_null() || (name == "method" && value.as_str() == Some("POST"));
+    let said = parts.iter().filter(|(name, value)| !idle(name, value));
+    said.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// A secret header without its value, since the API does not show it either.
@@ -153,6 +162,11 @@ mod tests {
             ),
             ("transformation", json!({"method": "POST"}), Value::Null),
             ("filters", json!([]), Value::Null),
+            (
+                "transformation",
+                json!({"method": "POST", "body": {"a": 1}}),
+                json!({"body": {"a": 1}, "contentType": null}),
+            ),
         ] {
             assert_eq!(plain(name, &one), plain(name, &other), "{name}: {one} and {other}");
         }
@@ -167,6 +181,8 @@ mod tests {
             ("coalesce", json!(false), Value::Null),
             ("transformation", json!({"method": "PUT"}), Value::Null),
             ("triggers", json!([{"type": "Entry"}]), json!([{"type": "Asset"}])),
+            ("transformation", json!({"body": {"timeout": "10s"}}), json!({"body": {"timeout": 10}})),
+            ("options", json!({"concise": "true"}), Value::Null),
         ] {
             assert_ne!(plain(name, &one), plain(name, &other), "{name}: {one} and {other}");
         }

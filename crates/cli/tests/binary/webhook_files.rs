@@ -195,8 +195,15 @@ fn every_field_survives_the_round_trip_and_no_secret_is_shown_or_lost() {
     let server = server(dir);
     let named = json!({"id": "named", "name": "named", "url": "https://example.com", "topics": ["*.*"],
         "retryPolicy": "contentful", "coalesce": false, "signing": {"secret": "hush-hush-hush-hush-hush"}});
+    let made_otherwise = json!([
+        {"id": "template", "name": "t", "url": "https://example.com", "topics": ["*.*"], "dialect": "datocms",
+         "options": {"payloadApiVersion": "2"}, "template": {"body": "{\"a\": \"{{entity.id}}\"}"}},
+        {"id": "transformed", "name": "t", "url": "https://example.com", "topics": ["Entry.*"], "dialect": "contentful",
+         "transformation": {"method": "POST", "body": {"timeout": "10s", "n": 1.0}}},
+    ]);
     // Several documents in one file, one after the other.
-    std::fs::write(dir.join("two.json"), format!("{}\n{named}\n", with_every_field())).expect("a file");
+    let documents = format!("{}\n{named}\n{made_otherwise}\n", with_every_field());
+    std::fs::write(dir.join("two.json"), documents).expect("a file");
     let apply = |file: &str, more: &[&str]| run(dir, &[&["webhooks", "apply", "-f", file], more].concat());
     let made = apply("two.json", &["--yes"]);
     assert_eq!(made.code(), 0, "{}", made.stderr());
