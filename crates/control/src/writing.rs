@@ -45,9 +45,8 @@ impl Control {
         let dialect = dialect(&webhook.dialect)?;
         let settings = self.settings_of(&webhook.space).await?;
         let now = self.now();
-        let secrets =
-            open_webhook(&*self.deps.secrets, webhook, &settings, dialect.signs_with_space(), now)
-                .map_err(crate::keys::shut)?;
+        let secrets = open_webhook(&*self.deps.secrets, webhook, &settings, dialect.signs_with_space(), now)
+            .map_err(crate::keys::shut)?;
         let head = Arc::new(event.head.clone());
         let delivery = DeliveryRef { event: head, webhook: webhook.id.clone(), generation: 0 };
         let occasion = Occasion {

@@ -134,9 +134,8 @@ fn render(worker: &Worker, turn: &Turn<'_>, event: &Event) -> Result<Ready, Unre
     })?;
     let now = worker.now();
     let space = known.settings.as_ref();
-    let secrets =
-        open_webhook(worker.deps.secrets.as_ref(), webhook, space, dialect.signs_with_space(), now)
-            .map_err(|error| shut(&error))?;
+    let secrets = open_webhook(worker.deps.secrets.as_ref(), webhook, space, dialect.signs_with_space(), now)
+        .map_err(|error| shut(&error))?;
     let message_id = if ticket.target.generation == 0 { ticket.id } else { ticket.delivery().message_id() };
     let occasion = Occasion { event, webhook, space, secrets: &secrets, message_id, attempt, now };
     match postrider_dialects::render(dialect, &occasion, &worker.settings.slack_base_url) {
