@@ -34,7 +34,7 @@ impl Keys for Flawed {
     fn reread(&self) -> PortResult<KeyIds> {
         let mut ids = self.0.reread()?;
         match self.1 {
-            Flaw::SaysAnotherIsActive => ids.active = "k9".to_owned(),
+            Flaw::SaysAnotherIsActive => "k9".clone_into(&mut ids.active),
             Flaw::NamesOneTwice => ids.others.push(ids.active.clone()),
             _ => {}
         }

@@ -139,7 +139,8 @@ impl Composition {
         let mut database = PgConnection::connect(&self.servers.postgres).await.expect("the database opens");
         let tables = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'";
         let tables = sqlx::query(tables).fetch_all(&mut database).await.expect("tables");
-        let bytes: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let bytes: Vec<String> = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let bytes = bytes.concat();
         let mut holders = Vec::new();
         for table in tables {
             let table: String = table.get(0);
