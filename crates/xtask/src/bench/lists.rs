@@ -128,8 +128,9 @@ async fn ask_all(system: &System, filled: &Value) -> Result<Vec<Value>> {
 /// One line: the same request again and again, or one for each sample.
 async fn ask(api: &Server, line: &Line, filled: &Value) -> Result<Value> {
     // Of its own, so that no line spends what the next one may send.
-    let token =
-        api.ask_json("POST", "/tokens", &json!({ "name": line.what, "role": "admin" }).to_string()).await?;
+    let token = api
+        .ask_json("POST", "/tokens", &json!({ "name": line.what, "role": "admin", "space": "*" }).to_string())
+        .await?;
     let token = token["token"].as_str().context("a token that is not shown")?;
     let api = &Server { address: api.address, authorization: format!("Bearer {token}") };
     let paths = lines::paths(line, api, filled).await?;
