@@ -60,7 +60,8 @@ fn installed() -> &'static Path {
 
 /// What the toolkit says of each of these requests.
 fn verified(requests: &[Value]) -> Vec<bool> {
-    let lines: String = requests.iter().map(|request| format!("{request}\n")).collect();
+    let lines: Vec<String> = requests.iter().map(ToString::to_string).collect();
+    let lines = lines.join("\n") + "\n";
     let mut verifier = Command::new("node")
         .arg("verify.js")
         .current_dir(installed())

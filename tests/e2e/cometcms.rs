@@ -25,14 +25,14 @@ function verifySignature(rawBody, secret, signature) {
 }
 console.log(verifySignature(require("fs").readFileSync(0), process.argv[2], process.argv[1]));
 "#;
-const PHP: &str = r#"
+const PHP: &str = r"
 function verifySignature(string $rawBody, string $secret, string $signature): bool {
     $expected = 'sha256=' . hash_hmac('sha256', $rawBody, $secret);
     return hash_equals($expected, $signature);
 }
 echo verifySignature(stream_get_contents(STDIN), $argv[2], $argv[1]) ? 'true' : 'false';
-"#;
-const PYTHON: &str = r#"
+";
+const PYTHON: &str = r"
 import hmac, hashlib
 
 def verify_signature(raw_body: bytes, secret: str, signature: str) -> bool:
@@ -43,7 +43,7 @@ def verify_signature(raw_body: bytes, secret: str, signature: str) -> bool:
 
 import sys
 print('true' if verify_signature(sys.stdin.buffer.read(), sys.argv[2], sys.argv[1]) else 'false')
-"#;
+";
 
 /// How each language takes a program as an argument, with arguments of its own behind it.
 const VERIFIERS: [&[&str]; 3] =

@@ -6,6 +6,10 @@ mod coalescing;
 mod cometcms;
 #[path = "composition/distributed.rs"]
 mod composition;
+mod contentful;
+mod contentstack;
+mod contismo;
+mod datocms;
 mod isolation;
 mod keys;
 mod kill;

@@ -10,6 +10,10 @@ mod coalescing;
 mod cometcms;
 #[path = "composition/embedded.rs"]
 mod composition;
+mod contentful;
+mod contentstack;
+mod contismo;
+mod datocms;
 mod isolation;
 mod keys;
 mod kill;

@@ -7,12 +7,13 @@ use std::sync::OnceLock;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::process::PATIENCE;
 use crate::system::{System, event, webhook};
-use crate::target::{Answer, Target};
+use crate::target::{Answer, Hit, Target};
 
 /// The client's version is pinned there, and the driver is there.
 const CLIENT: &str = "tests/clients/contentful";
@@ -39,7 +40,7 @@ fn installed() -> &'static Path {
         // Of its own for each target, because two of them may run at once.
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(concat!("npm-", env!("CARGO_CRATE_NAME")));
         std::fs::create_dir_all(&folder).expect("a folder");
-        for file in ["package.json", "package-lock.json", "driver.js"] {
+        for file in ["package.json", "package-lock.json", "driver.js", "verify.js"] {
             std::fs::copy(source.join(file), folder.join(file)).expect("copied");
         }
         let status = std::process::Command::new("npm")
@@ -56,6 +57,28 @@ async fn said(command: &mut Command) -> Output {
     command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1").kill_on_drop(true);
     let output = timeout(PATIENCE, command.stderr(Stdio::inherit()).output()).await;
     output.expect("it ends").expect("it starts")
+}
+
+/// A request as `@contentful/node-apps-toolkit` wants it, and the secret it is to be verified with.
+pub(crate) fn request(hit: &Hit, secret: &str) -> Value {
+    let text = |value: &reqwest::header::HeaderValue| value.to_str().expect("text").to_owned();
+    let headers: serde_json::Map<String, Value> =
+        hit.headers.iter().map(|(name, value)| (name.to_string(), json!(text(value)))).collect();
+    let body = std::str::from_utf8(&hit.body).expect("UTF-8");
+    json!({ "secret": secret, "method": hit.method.as_str(), "path": hit.target, "headers": headers, "body": body })
+}
+
+/// What Contentful's own toolkit says of each of these requests.
+pub(crate) async fn verified(requests: &[Value]) -> Vec<bool> {
+    let lines: Vec<String> = requests.iter().map(ToString::to_string).collect();
+    let lines = lines.join("\n") + "\n";
+    let mut verifier = Command::new("node");
+    verifier.arg("verify.js").current_dir(installed()).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut verifier = verifier.kill_on_drop(true).spawn().expect("it starts");
+    verifier.stdin.take().expect("a pipe").write_all(lines.as_bytes()).await.expect("it reads");
+    let output = timeout(PATIENCE, verifier.wait_with_output()).await.expect("it ends").expect("it ran");
+    let said = String::from_utf8(output.stdout).expect("text");
+    said.lines().map(|line| line.parse().expect("true or false")).collect()
 }
 
 async fn token(system: &System, role: &str, space: &str) -> String {

@@ -59,6 +59,8 @@ impl Process {
     /// listens.
     pub(crate) async fn start(mut command: Command, service: &str, settings: &[String]) -> Self {
         command.args(["--set", "server.bind=127.0.0.1:0", "--set", "log.filter=warn"]);
+        // A story polls as fast as it is answered.
+        command.args(["--set", "api.requests_per_second=100000"]);
         for setting in settings {
             command.args(["--set", setting]);
         }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -18,8 +18,12 @@ use crate::process::PATIENCE;
 /// One call as received.
 #[derive(Debug, Clone)]
 pub(crate) struct Hit {
+    /// How it came.
+    pub(crate) method: Method,
     /// The path it came to.
     pub(crate) path: String,
+    /// Path and query as they were sent.
+    pub(crate) target: String,
     /// Where it came from.
     pub(crate) peer: SocketAddr,
     /// Its headers.
@@ -150,6 +154,7 @@ impl Drop for Target {
 async fn receive(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    method: Method,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
@@ -161,7 +166,7 @@ async fn receive(
         let seen = ledger.by_event.entry((path.clone(), event)).or_default();
         let before = *seen;
         *seen += 1;
-        let hit = Hit { path, peer, headers, body, before };
+        let hit = Hit { method, path, target: uri.to_string(), peer, headers, body, before };
         ledger.hits.push(hit.clone());
         hit
     };

@@ -5,9 +5,7 @@ use postrider_domain::message::Lane;
 use postrider_domain::outcome::FailureKind;
 use postrider_domain::retry::RetryPolicy;
 use postrider_domain::secret::Sealed;
-use postrider_domain::webhook::{
-    BasicAuth, CustomHeader, DisabledBy, HeaderValue, Status, Webhook,
-};
+use postrider_domain::webhook::{BasicAuth, CustomHeader, DisabledBy, HeaderValue, Status, Webhook};
 use postrider_testkit::builders::{deliver, event, outgoing, space, webhook, webhook_id};
 
 use crate::receiver::Answer;

@@ -10,8 +10,8 @@ use postrider_domain::secret::Sealed;
 use postrider_domain::topic::TopicPattern;
 use postrider_domain::trigger::Trigger;
 use postrider_domain::webhook::{
-    Audit, CustomHeader, Disabled, DisabledBy, HeaderValue, HttpTarget, Method, RateLimit, Render, SigningSecret,
-    Status, Topic, Wants, Webhook, WebhookAction,
+    Audit, CustomHeader, Disabled, DisabledBy, HeaderValue, HttpTarget, Method, RateLimit, Render,
+    SigningSecret, Status, Topic, Wants, Webhook, WebhookAction,
 };
 
 use super::{SPACE, space, webhook_id};
