@@ -32,6 +32,11 @@ const FILTERS: [&str; 13] = [
     "wait",
 ];
 
+/// Longest value of any parameter, of a text to compare with, and of a duration, in bytes.
+const LONGEST: usize = 1_024;
+const LONGEST_NAME: usize = 256;
+const LONGEST_WAIT: usize = 32;
+
 /// The parameters of a request, in order.
 #[derive(Debug)]
 pub(crate) struct Params(Vec<(String, String)>);
@@ -50,14 +55,39 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
         let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map_err(|_| {
             ApiError::bad_request("the query string cannot be read; percent-encode its values")
         })?;
+        // An empty value is mostly a variable that was not filled in: taken as absent, it would be a filter that does not filter.
+        if let Some((name, _)) = query.0.iter().find(|(_, value)| value.is_empty()) {
+            let name: String = name.chars().take(64).collect();
+            return Err(ApiError::bad_query(
+                &name,
+                "it has no value",
+                "give one, or leave the parameter out",
+            ));
+        }
+        if let Some((name, _)) = query.0.iter().find(|(_, value)| value.len() > LONGEST) {
+            let name: String = name.chars().take(64).collect();
+            return Err(ApiError::bad_query(&name, "it is longer than 1024 bytes", "give less"));
+        }
         Ok(Self(query.0))
     }
 }
 
 impl Params {
-    /// The first value of a name that is not empty.
+    /// The first value of a name.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A text to compare with.
+    fn text(&self, name: &str) -> ApiResult<Option<String>> {
+        match self.get(name) {
+            Some(text) if text.len() > LONGEST_NAME => Err(ApiError::bad_query(
+                name,
+                "it is longer than 256 bytes",
+                "give the name of a type or an action",
+            )),
+            text => Ok(text.map(str::to_owned)),
+        }
     }
 
     /// A whole number; one beyond what can be counted is the largest that can.
@@ -137,6 +167,7 @@ impl Params {
         let Some(text) = self.get("wait") else { return Ok(Duration::ZERO) };
         let value = text.parse::<f64>().map_or_else(|_| text.into(), serde_json::Value::from);
         duration_json::read(&value)
+            .filter(|_| text.len() <= LONGEST_WAIT)
             .ok_or_else(|| ApiError::bad_query("wait", "it is no duration", "give 0 to 25 seconds"))
     }
 
@@ -181,8 +212,8 @@ impl Params {
             webhook: self.id("webhook", WebhookId::new)?,
             environment: self.id("environment", EnvironmentId::new)?,
             event: self.id("event", EventId::new)?,
-            event_type: self.get("type").map(str::to_owned),
-            action: self.get("action").map(str::to_owned),
+            event_type: self.text("type")?,
+            action: self.text("action")?,
             // `status` says the same (DESIGN §4.3 names it so).
             state: self.get("state").or_else(|| self.get("status")).map(state).transpose()?,
             from: self.instant("from")?,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use postrider_control::Control;
 use postrider_control::draft::WebhookDraft;
 use postrider_control::webhooks::SavedWebhook;
@@ -42,8 +41,6 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Control>> {
         .routes(routes!(show, put, delete))
         .merge(changes::routes())
         .merge(trials::routes())
-        // A webhook may be called `preview`, though there is a route of that name for another method.
-        .route("/spaces/{space}/webhook_definitions/preview", get(show).put(put).delete(delete))
 }
 
 /// List webhooks

@@ -58,14 +58,14 @@ impl Control {
             space.name = name;
         }
         if let Some(mut environments) = draft.environments {
-            let mut seen = BTreeSet::new();
-            environments.retain(|one| seen.insert(one.clone()));
             let most = self.settings.environments_per_space;
             if !(1..=most).contains(&environments.len()) {
                 let problem = format!("there are {} environments", environments.len());
                 let fix = format!("give 1 to {most} (setting {ENVIRONMENTS})");
                 faults.push(FieldFault::new("environments", "size", problem, fix));
             }
+            let mut seen = BTreeSet::new();
+            environments.retain(|one| seen.insert(one.clone()));
             space.environments = environments;
         }
         if !faults.is_empty() {

@@ -40,7 +40,7 @@ pub(super) fn page(document: &Value) -> String {
          <header><label for=\"menu\">☰</label><a href=\"#top\">{title} API</a> <small>{version}</small>\
          <a class=\"raw\" href=\"openapi.json\">openapi.json</a></header>\
          <nav aria-label=\"Operations\">{list}</nav><main id=\"top\"><h1>{title} API</h1>{intro}\
-         <pre>export POSTRIDER=http://127.0.0.1:8080 TOKEN=prt_…</pre>{body}{}</main></body></html>\n",
+         <pre>export POSTRIDER=http://127.0.0.1:8026 TOKEN=prt_…</pre>{body}{}</main></body></html>\n",
         schemas(document)
     )
 }
