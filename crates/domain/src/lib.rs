@@ -9,6 +9,7 @@
 //! - [`topic`], [`trigger`], [`filter`], [`matching`]: which events a [`webhook`] wants, and why.
 //! - [`delivery`], [`outcome`], [`retry`], [`coalesce`]: what becomes of one event for one webhook.
 //! - [`call`], [`record`]: what the log keeps of it; [`diagnosis`]: what a failed call means.
+//! - [`operational`]: what is told of webhooks themselves.
 //! - [`space`]: what holds for all webhooks of a space.
 //! - [`token`]: who may do what.
 
@@ -22,6 +23,7 @@ pub mod id;
 pub mod json;
 pub mod matching;
 pub mod message;
+pub mod operational;
 pub mod outcome;
 pub mod record;
 pub mod retry;
