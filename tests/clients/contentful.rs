@@ -11,6 +11,7 @@ use postrider_domain::space::SpaceSettings;
 use postrider_domain::webhook::Method;
 use postrider_testkit::START;
 use postrider_testkit::builders::{event, webhook};
+use postrider_tests::npm;
 use reqwest::Url;
 use serde_json::{Value, json};
 
@@ -43,18 +44,8 @@ const CALLS: [(Method, &str); 5] = [
 fn installed() -> &'static Path {
     static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
     INSTALLED.get_or_init(|| {
-        let source = postrider_tests::house::root().join(CLIENT);
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(concat!("npm-", env!("CARGO_CRATE_NAME")));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        for file in ["package.json", "package-lock.json", "verify.js"] {
-            std::fs::copy(source.join(file), folder.join(file)).expect("copied");
-        }
-        let status = Command::new("npm")
-            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"])
-            .current_dir(&folder)
-            .status();
-        assert!(status.expect("npm starts").success(), "npm could not install the toolkit; see above");
-        folder
+        npm::install(CLIENT, &["verify.js"], folder)
     })
 }
 
@@ -103,6 +94,7 @@ fn rendered(target: &str, method: Method, data: &str) -> Rendered {
         space: &space,
         secrets: &secrets,
         message_id,
+        coalesced: None,
         attempt: 2,
         now: START,
     };

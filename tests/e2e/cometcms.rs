@@ -1,12 +1,9 @@
 //! What CometCMS's document on webhooks promises (`docs/promises.md`), kept by webhooks of the dialect `cometcms`.
 
-use std::process::Stdio;
-
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
 
+use crate::program;
 use crate::system::{System, webhook};
 use crate::target::{Answer, Hit, Target};
 
@@ -71,7 +68,7 @@ fn signature(hit: &Hit) -> String {
 }
 
 fn named(hit: &Hit) -> String {
-    let body: Value = serde_json::from_slice(&hit.body).expect("JSON");
+    let body = hit.json();
     body["event"].as_str().expect("an event").to_owned()
 }
 
@@ -82,24 +79,8 @@ async fn happen(system: &System, actions: &[&str], deliveries: u64) {
     system.until("all are delivered", |balance| balance.of("delivered") == deliveries).await;
 }
 
-/// What a verifier answers.
 async fn verified(verifier: &[&str], body: &[u8], secret: &str, signature: &str) -> bool {
-    let (program, arguments) = verifier.split_first().expect("a program");
-    let mut child = Command::new(program)
-        .args(arguments)
-        .args([signature, secret])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("it starts");
-    child.stdin.take().expect("a pipe").write_all(body).await.expect("it reads");
-    let output = child.wait_with_output().await.expect("it ends");
-    match String::from_utf8(output.stdout).expect("text").trim() {
-        "true" => true,
-        "false" => false,
-        other => panic!("{program} says {other:?}, {}", output.status),
-    }
+    program::verified(verifier, [signature, secret], body).await
 }
 
 #[tokio::test]
@@ -205,7 +186,7 @@ async fn the_payload_holds_nothing_of_the_entry_itself() {
     let (system, target) = (System::start(&[]).await, Target::willing().await);
     system.webhook(&hook(&target.url("/any/endpoint?of=yours"), &["content.published"])).await;
     happen(&system, &["publish"], 1).await;
-    let body: Value = serde_json::from_slice(&target.hits("/any/endpoint")[0].body).expect("JSON");
+    let body = target.hits("/any/endpoint")[0].json();
     assert_eq!(
         body.as_object().expect("an object").keys().collect::<Vec<_>>(),
         ["data", "event", "occurred_at"]

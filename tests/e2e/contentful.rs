@@ -48,12 +48,6 @@ fn topic(hit: &Hit) -> String {
     hit.headers["x-contentful-topic"].to_str().expect("text").to_owned()
 }
 
-/// Publishes these events and returns when so many deliveries are done.
-async fn happen(system: &System, events: &[Value], deliveries: u64) {
-    system.accept(&json!(events)).await;
-    system.until("all are delivered", |balance| balance.of("delivered") == deliveries).await;
-}
-
 /// The topics of all calls to a path, sorted.
 fn topics(target: &Target, path: &str) -> Vec<String> {
     let mut topics: Vec<String> = target.hits(path).iter().map(topic).collect();
@@ -78,12 +72,12 @@ async fn a_change_of_an_asset_entry_or_content_type_calls_the_url() {
         ))
         .await;
     let events = ["Asset", "Entry", "ContentType"].map(|kind| change(kind, kind, "publish"));
-    happen(&system, &events, 3).await;
+    system.happen(&events, 3).await;
     let hits = target.hits("/endpoint");
     assert_eq!(hits.len(), 3);
     for hit in &hits {
         assert_eq!((hit.method.as_str(), hit.target.as_str()), ("POST", "/endpoint?mine=1"));
-        let body: Value = serde_json::from_slice(&hit.body).expect("JSON");
+        let body = hit.json();
         assert_eq!(body["sys"]["id"], "5KsD", "the resource is told");
     }
 }
@@ -113,7 +107,7 @@ async fn row(event_type: &str) {
         assert!(!warnings.iter().any(|warning| warning.contains(&topic)), "{topic}: {warnings:?}");
     }
     let events: Vec<Value> = yes.iter().map(|action| change(action, event_type, action)).collect();
-    happen(&system, &events, yes.len() as u64).await;
+    system.happen(&events, yes.len() as u64).await;
     assert_eq!(topics(&target, "/"), named(event_type, yes));
 }
 
@@ -143,7 +137,7 @@ async fn the_documents_list_of_topics_takes_what_it_says() {
         change("e4", "Asset", "save"),
         change("e5", "ContentType", "delete"),
     ];
-    happen(&system, &events, 3).await;
+    system.happen(&events, 3).await;
     let expected = ["Asset.delete", "ContentType.publish", "Entry.archive"];
     assert_eq!(topics(&target, "/"), expected.map(|topic| format!("ContentManagement.{topic}")));
 }
@@ -159,7 +153,7 @@ async fn a_star_stands_for_any_type_or_action_future_ones_too() {
         change("e2", "Hologram", "land"),
         change("e3", "Entry", "publish"),
     ];
-    happen(&system, &events, 6).await;
+    system.happen(&events, 6).await;
     assert_eq!(topics(&target, "/type"), named("Hologram", &["land", "levitate"]));
     assert_eq!(topics(&target, "/action"), named("Hologram", &["levitate"]));
     assert_eq!(target.hits("/all").len(), 3, "subscribed to all actions across all types");
@@ -240,7 +234,7 @@ async fn a_minute_of_edits_calls_an_auto_save_webhook_three_times() {
         .hits("/")
         .iter()
         .map(|hit| {
-            let body: Value = serde_json::from_slice(&hit.body).expect("JSON");
+            let body = hit.json();
             body["fields"]["title"]["en-US"].as_i64().expect("a number")
         })
         .collect();
@@ -261,7 +255,7 @@ async fn every_delivered_request_passes_contentfuls_own_verifier() {
     let mut asking = hook(&target.url("/get?id={ /payload/sys/id }"), &["Entry.*"]);
     asking["transformation"] = json!({ "method": "GET" });
     system.webhook(&asking).await;
-    happen(&system, &[change("one", "Entry", "publish"), change("two", "Entry", "delete")], 6).await;
+    system.happen(&[change("one", "Entry", "publish"), change("two", "Entry", "delete")], 6).await;
 
     let hits: Vec<Hit> =
         ["/plain", "/odd%20path", "/get"].iter().flat_map(|path| target.hits(path)).collect();
@@ -290,7 +284,7 @@ async fn each_attempt_is_signed_anew_under_one_idempotency_key() {
     let mut patient = hook(&target.url("/"), &["*.*"]);
     patient["retryPolicy"] = json!({ "schedule": [1.0] });
     system.webhook(&patient).await;
-    happen(&system, &[change("one", "Entry", "publish")], 1).await;
+    system.happen(&[change("one", "Entry", "publish")], 1).await;
     let hits = target.hits("/");
     let of = |name: &str| {
         hits.iter().map(|hit| hit.headers[name].to_str().expect("text").to_owned()).collect::<Vec<_>>()

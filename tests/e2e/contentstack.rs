@@ -1,13 +1,10 @@
 //! What Contentstack's document on the format of its webhooks promises (`docs/promises.md`), kept by webhooks of the dialect
 //! `contentstack`.
 
-use std::process::Stdio;
-
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
 
+use crate::program;
 use crate::system::{System, webhook};
 use crate::target::{Hit, Target};
 
@@ -40,16 +37,6 @@ fn change(id: &str, event_type: &str, action: &str) -> Value {
     })
 }
 
-fn body(hit: &Hit) -> Value {
-    serde_json::from_slice(&hit.body).expect("JSON")
-}
-
-/// Publishes these events and returns when so many deliveries are done.
-async fn happen(system: &System, events: &[Value], deliveries: u64) {
-    system.accept(&json!(events)).await;
-    system.until("all are delivered", |balance| balance.of("delivered") == deliveries).await;
-}
-
 /// What each call said, sorted: `entry update`.
 fn told(target: &Target, path: &str) -> Vec<String> {
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
@@ -57,7 +44,7 @@ fn told(target: &Target, path: &str) -> Vec<String> {
         .hits(path)
         .iter()
         .map(|hit| {
-            let body = body(hit);
+            let body = hit.json();
             format!("{} {}", text(&body["module"]), text(&body["event"]))
         })
         .collect();
@@ -72,7 +59,7 @@ async fn events(pairs: &[(&str, &str)]) {
     hook["coalesce"] = json!(false);
     system.webhook(&hook).await;
     let events: Vec<Value> = pairs.iter().map(|(action, _)| change(action, "Entry", action)).collect();
-    happen(&system, &events, pairs.len() as u64).await;
+    system.happen(&events, pairs.len() as u64).await;
     let mut expected: Vec<String> = pairs.iter().map(|(_, event)| format!("entry {event}")).collect();
     expected.sort();
     assert_eq!(told(&target, "/"), expected);
@@ -106,12 +93,13 @@ async fn a_success_is_named_as_such_by_option_and_in_the_data_otherwise() {
     let mut suffixed = hook(&target.url("/suffixed"), &["Entry.publish", "Entry.unpublish"]);
     suffixed["options"] = json!({ "events": "suffixed" });
     system.webhook(&suffixed).await;
-    happen(&system, &[change("a", "Entry", "publish.success"), change("b", "Entry", "unpublish.success")], 4)
+    system
+        .happen(&[change("a", "Entry", "publish.success"), change("b", "Entry", "unpublish.success")], 4)
         .await;
     assert_eq!(told(&target, "/plain"), ["entry publish", "entry unpublish"]);
     assert_eq!(told(&target, "/suffixed"), ["entry publish.success", "entry unpublish.success"]);
     for hit in target.hits("/plain") {
-        let body = body(&hit);
+        let body = hit.json();
         assert_eq!((&body["data"]["action"], &body["data"]["status"]), (&body["event"], &json!("success")));
     }
 }
@@ -124,7 +112,7 @@ async fn the_modules_are_content_types_entry_asset_and_release() {
     live["options"] = json!({ "contentTypeModule": "content_type" });
     system.webhook(&live).await;
     let types = ["ContentType", "Entry", "Asset", "Release"];
-    happen(&system, &types.map(|kind| change(kind, kind, "save")), 5).await;
+    system.happen(&types.map(|kind| change(kind, kind, "save")), 5).await;
     assert_eq!(
         told(&target, "/"),
         ["asset update", "content types update", "entry update", "release update"]
@@ -136,7 +124,7 @@ async fn the_modules_are_content_types_entry_asset_and_release() {
 async fn a_comment_and_a_deployment_have_words_too() {
     let (system, target) = (System::start(&[]).await, Target::willing().await);
     system.webhook(&hook(&target.url("/"), &["Comment.*", "Release.deploy"])).await;
-    happen(&system, &[change("a", "Comment", "save"), change("b", "Release", "deploy")], 2).await;
+    system.happen(&[change("a", "Comment", "save"), change("b", "Release", "deploy")], 2).await;
     assert_eq!(told(&target, "/"), ["comment update", "release deploy"]);
 }
 
@@ -144,11 +132,11 @@ async fn a_comment_and_a_deployment_have_words_too() {
 async fn a_call_is_a_post_of_event_module_api_key_and_data() {
     let (system, target) = (System::start(&[]).await, Target::willing().await);
     system.webhook(&hook(&target.url("/registered?here"), &["Entry.save"])).await;
-    happen(&system, &[change("one", "Entry", "save")], 1).await;
+    system.happen(&[change("one", "Entry", "save")], 1).await;
     let hit = &target.hits("/registered")[0];
     assert_eq!((hit.method.as_str(), hit.target.as_str()), ("POST", "/registered?here"));
     assert_eq!(hit.headers["content-type"], "application/json");
-    let body = body(hit);
+    let body = hit.json();
     assert_eq!(
         (&body["event"], &body["module"], &body["api_key"]),
         (&json!("update"), &json!("entry"), &json!("default"))
@@ -172,7 +160,7 @@ async fn a_call_carries_a_signature_that_the_documented_verifier_takes() {
     let mut odd = change("odd", "Entry", "save");
     odd["data"] =
         json!({ "title": "ü \"quoted\" </script> 😀", "n": 1.50, "big": 12_345_678_901_234_567_890_u64 });
-    happen(&system, &[odd], 1).await;
+    system.happen(&[odd], 1).await;
     let keys = system
         .bare(Method::GET, "/spaces/default/.well-known/public-keys.json")
         .send()
@@ -188,20 +176,7 @@ async fn a_call_carries_a_signature_that_the_documented_verifier_takes() {
 }
 
 async fn verified(body: &[u8], signature: &str, key: &str) -> bool {
-    let mut child = Command::new("node")
-        .args(["-e", VERIFIER, signature, key])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("it starts");
-    child.stdin.take().expect("a pipe").write_all(body).await.expect("it reads");
-    let output = child.wait_with_output().await.expect("it ends");
-    match String::from_utf8(output.stdout).expect("text").trim() {
-        "true" => true,
-        "false" => false,
-        other => panic!("it says {other:?}"),
-    }
+    program::verified(&["node", "-e", VERIFIER], [signature, key], body).await
 }
 
 /// Sends a payload in as Contentstack would; it leaves as the same JSON in the same order but for `triggered_at`.
@@ -220,7 +195,7 @@ async fn through(payload: &str, topic: &str) -> Value {
     let hit = &target.hits("/")[0];
     let left = std::str::from_utf8(&hit.body).expect("UTF-8");
     assert_eq!(compact(left), compact(payload), "in the order of its own keys");
-    body(hit)
+    hit.json()
 }
 
 /// Without white space outside of texts, and without the instant that is stamped anew.

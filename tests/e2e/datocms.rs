@@ -84,16 +84,6 @@ fn record(id: &str, action: &str, record: &str, model: &str) -> Value {
     change(id, "Entry", action, &json!({ "id": record, "contentType": model }))
 }
 
-/// Publishes these events and returns when so many deliveries are done.
-async fn happen(system: &System, events: &[Value], deliveries: u64) {
-    system.accept(&json!(events)).await;
-    system.until("all are delivered", |balance| balance.of("delivered") == deliveries).await;
-}
-
-fn body(hit: &Hit) -> Value {
-    serde_json::from_slice(&hit.body).expect("JSON")
-}
-
 /// What was told, sorted: `item update 42`.
 fn told(target: &Target, path: &str) -> Vec<String> {
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
@@ -101,7 +91,7 @@ fn told(target: &Target, path: &str) -> Vec<String> {
         .hits(path)
         .iter()
         .map(|hit| {
-            let body = body(hit);
+            let body = hit.json();
             let [kind, what, id] =
                 [&body["entity_type"], &body["event_type"], &body["entity"]["id"]].map(text);
             format!("{kind} {what} {id}")
@@ -119,7 +109,7 @@ async fn any_url_basic_authentication_and_custom_headers() {
     lambda["httpBasicPassword"] = json!("s3cret");
     lambda["headers"] = json!([{ "key": "X-Api-Key", "value": "k3y-of-mine", "secret": true }, { "key": "X-From", "value": "dato" }]);
     system.webhook(&lambda).await;
-    happen(&system, &[record("one", "save", "42", "post")], 1).await;
+    system.happen(&[record("one", "save", "42", "post")], 1).await;
     let hit = &target.hits("/2015-03-31/functions/mine/invocations")[0];
     assert_eq!(hit.target, "/2015-03-31/functions/mine/invocations?q=1");
     // printf editor:s3cret | base64
@@ -155,7 +145,7 @@ async fn several_triggers_each_fire_and_each_near_miss_does_not() {
         model("update-a", "save", "a"),
         upload("create-u", "create"),
     ];
-    happen(&system, &events, 4).await;
+    system.happen(&events, 4).await;
     let expected = ["item delete 42", "item publish 1", "item_type update b", "upload delete u1"];
     assert_eq!(told(&target, "/"), expected);
 }
@@ -167,7 +157,7 @@ async fn a_record_is_told_when_created_updated_deleted_published_or_unpublished(
     system.webhook(&hook(&target.url("/some"), &["item.create", "item.unpublish"])).await;
     let actions = ["create", "save", "delete", "publish", "unpublish"];
     let events = actions.map(|action| record(action, action, "42", "post"));
-    happen(&system, &events, 7).await;
+    system.happen(&events, 7).await;
     let all = ["item create 42", "item delete 42", "item publish 42", "item unpublish 42", "item update 42"];
     assert_eq!(told(&target, "/all"), all);
     assert_eq!(told(&target, "/some"), ["item create 42", "item unpublish 42"]);
@@ -185,7 +175,7 @@ async fn records_can_be_limited_to_given_ones_or_to_given_models() {
         record("2", "save", "44", "post"),
         record("3", "save", "43", "post"),
     ];
-    happen(&system, &events, 4).await;
+    system.happen(&events, 4).await;
     assert_eq!(told(&target, "/records"), ["item update 42", "item update 43"]);
     assert_eq!(told(&target, "/models"), ["item update 43", "item update 44"]);
 }
@@ -215,7 +205,7 @@ async fn a_model_is_told_when_it_or_one_of_its_fields_changes() {
         field("5", "save"),
         field("6", "delete"),
     ];
-    happen(&system, &events, 10).await;
+    system.happen(&events, 10).await;
     let mut any = vec!["item_type create post", "item_type delete page", "item_type update page"];
     any.extend(["item_type update post"; 3]);
     assert_eq!(told(&target, "/any"), any);
@@ -240,7 +230,7 @@ async fn an_upload_and_a_deployed_environment_are_told() {
         change("deploy", "Environment", "deploy", &json!({ "id": "main" })),
         change("made", "Environment", "create", &json!({ "id": "sandbox" })),
     ];
-    happen(&system, &events, 4).await;
+    system.happen(&events, 4).await;
     assert_eq!(told(&target, "/uploads"), ["upload create u1", "upload delete u1", "upload update u1"]);
     assert_eq!(told(&target, "/deploys"), ["environment deploy main"]);
 }
@@ -251,7 +241,7 @@ async fn the_documents_template_over_its_update_gives_the_printed_body() {
     let mut custom = hook(&target.url("/items/{{entity.id}}"), &["item.update"]);
     custom["template"] = json!({ "body": TEMPLATE });
     system.webhook(&custom).await;
-    happen(&system, &[record("one", "save", "123213", "post")], 1).await;
+    system.happen(&[record("one", "save", "123213", "post")], 1).await;
     let hits = target.hits("/items/123213");
     assert_eq!(std::str::from_utf8(&hits[0].body).expect("UTF-8"), CONVERTED);
     assert_eq!(hits[0].headers["content-type"], "application/json");
@@ -266,8 +256,8 @@ async fn a_template_draws_on_the_payload_that_would_have_been_sent() {
     system.webhook(&custom).await;
     let mut quoted = record("one", "save", "42", "post");
     quoted["data"] = json!({ "title": "He said \"hi\"\n& <left>" });
-    happen(&system, &[quoted], 2).await;
-    let (plain, custom) = (body(&target.hits("/plain")[0]), body(&target.hits("/custom")[0]));
+    system.happen(&[quoted], 2).await;
+    let (plain, custom) = (target.hits("/plain")[0].json(), target.hits("/custom")[0].json());
     assert_eq!(custom["title"], plain["entity"]["attributes"]["title"], "a quote does not break the body");
     assert_eq!((&custom["site"], &custom["of"]), (&plain["site_id"], &plain["entity_type"]));
 }
@@ -286,7 +276,7 @@ async fn a_payload_that_is_not_json_has_the_content_type_it_is_given() {
     }
     let mut odd = record("one", "save", "42", "post");
     odd["data"] = json!({ "title": "Salt & <pepper>" });
-    happen(&system, &[odd], 2).await;
+    system.happen(&[odd], 2).await;
     let (xml, text) = (&target.hits("/xml")[0], &target.hits("/text")[0]);
     assert_eq!(xml.headers["content-type"], "application/xml");
     assert_eq!(xml.body, "<title>Salt &amp; &lt;pepper&gt;</title>");
@@ -301,13 +291,13 @@ async fn a_request_is_a_post_of_json_with_all_that_is_known() {
     let mut update = record("one", "save", "42", "post");
     update["previous"] = json!({ "title": "Hi" });
     update["related"] = json!([{ "id": "post", "type": "item_type" }]);
-    happen(&system, &[update], 1).await;
+    system.happen(&[update], 1).await;
     let hit = &target.hits("/")[0];
     assert_eq!(
         (hit.method.as_str(), &hit.headers["content-type"]),
         ("POST", &"application/json".parse().expect("a value"))
     );
-    let body = body(hit);
+    let body = hit.json();
     assert_eq!(body["entity"]["attributes"]["title"], "Hello");
     assert_eq!(body["entity"]["relationships"]["item_type"]["data"]["id"], "post");
     assert_eq!(body["previous_entity"]["attributes"]["title"], "Hi");
@@ -379,5 +369,5 @@ async fn what_went_wrong_can_be_sent_again_by_hand() {
     target.until(2).await;
     let (old, moved) = (target.hits("/old"), target.hits("/moved"));
     assert_eq!((old.len(), moved.len()), (1, 1), "the latest settings");
-    assert_eq!(body(&old[0])["entity"], body(&moved[0])["entity"]);
+    assert_eq!(old[0].json()["entity"], moved[0].json()["entity"]);
 }

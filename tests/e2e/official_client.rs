@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::OnceLock;
 
+use postrider_tests::npm;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::process::PATIENCE;
+use crate::program::says;
 use crate::system::{System, event, webhook};
 use crate::target::{Answer, Hit, Target};
 
@@ -33,30 +34,13 @@ const CURL_LINES: [&str; 3] = [
 ];
 
 /// The folder with the client and the driver; filled once per run, from the lock file alone.
-fn installed() -> &'static Path {
+pub(crate) fn installed() -> &'static Path {
     static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
     INSTALLED.get_or_init(|| {
-        let source = postrider_tests::house::root().join(CLIENT);
         // Of its own for each target, because two of them may run at once.
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(concat!("npm-", env!("CARGO_CRATE_NAME")));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        for file in ["package.json", "package-lock.json", "driver.js", "verify.js"] {
-            std::fs::copy(source.join(file), folder.join(file)).expect("copied");
-        }
-        let status = std::process::Command::new("npm")
-            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"])
-            .current_dir(&folder)
-            .status();
-        assert!(status.expect("npm starts").success(), "npm could not install the client; see above");
-        folder
+        npm::install(CLIENT, &["driver.js", "verify.js"], folder)
     })
-}
-
-/// What a command says. It reaches this machine without a proxy.
-async fn said(command: &mut Command) -> Output {
-    command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1").kill_on_drop(true);
-    let output = timeout(PATIENCE, command.stderr(Stdio::inherit()).output()).await;
-    output.expect("it ends").expect("it starts")
 }
 
 /// A request as `@contentful/node-apps-toolkit` wants it, and the secret it is to be verified with.
@@ -73,11 +57,7 @@ pub(crate) async fn verified(requests: &[Value]) -> Vec<bool> {
     let lines: Vec<String> = requests.iter().map(ToString::to_string).collect();
     let lines = lines.join("\n") + "\n";
     let mut verifier = Command::new("node");
-    verifier.arg("verify.js").current_dir(installed()).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut verifier = verifier.kill_on_drop(true).spawn().expect("it starts");
-    verifier.stdin.take().expect("a pipe").write_all(lines.as_bytes()).await.expect("it reads");
-    let output = timeout(PATIENCE, verifier.wait_with_output()).await.expect("it ends").expect("it ran");
-    let said = String::from_utf8(output.stdout).expect("text");
+    let said = says(verifier.arg("verify.js").current_dir(installed()), lines.as_bytes()).await;
     said.lines().map(|line| line.parse().expect("true or false")).collect()
 }
 

@@ -132,6 +132,12 @@ impl System {
         assert_eq!(status, StatusCode::ACCEPTED, "{body}");
     }
 
+    /// Publishes these events and returns when so many deliveries are done.
+    pub(crate) async fn happen(&self, events: &[Value], deliveries: u64) {
+        self.accept(&json!(events)).await;
+        self.until("all are delivered", |balance| balance.of("delivered") == deliveries).await;
+    }
+
     /// How many deliveries stand in each state, of generation 0.
     pub(crate) async fn balance(&self) -> Balance {
         Balance(self.call(Method::GET, "/spaces/default/balance", None).await)

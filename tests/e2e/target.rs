@@ -9,6 +9,7 @@ use axum::body::Bytes;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -32,6 +33,13 @@ pub(crate) struct Hit {
     pub(crate) body: Bytes,
     /// How many calls with the same path and body came before it.
     pub(crate) before: usize,
+}
+
+impl Hit {
+    /// Its body, which must be JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("JSON")
+    }
 }
 
 /// How a call is answered.

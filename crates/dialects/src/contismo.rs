@@ -28,6 +28,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::dialect::{Dialect, Occasion};
+use crate::envelope::ResourceOut;
 use crate::fields::{Faults, Fields, LONGEST_TEXT, LONGEST_URL, json, value};
 use crate::foreign;
 use crate::hash::hmac_sha256;
@@ -122,23 +123,6 @@ struct Envelope<'a> {
 }
 
 #[derive(Serialize)]
-struct Entry<'a> {
-    id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    slug: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    locale: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    title: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<&'a str>,
-}
-
-#[derive(Serialize)]
 struct Transition<'a> {
     from: Option<&'a str>,
     to: Option<&'a str>,
@@ -166,15 +150,7 @@ fn write_event(occasion: &Occasion<'_>) -> Result<String, RenderError> {
     if is_ping {
         text.push_str("null");
     } else {
-        text.push_str(&open(&Entry {
-            id: &resource.id,
-            slug: resource.slug.as_deref(),
-            locale: resource.locale.as_deref(),
-            version: resource.version,
-            title: resource.title.as_deref(),
-            state: resource.state.as_deref(),
-            url: resource.url.as_deref(),
-        }));
+        text.push_str(&open(&ResourceOut::of(resource).without_content_type()));
         // Spliced in as it is: parsing would reorder and respace it.
         text.push_str(",\"data\":");
         text.push_str(content.data.as_str());

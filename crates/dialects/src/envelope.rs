@@ -1,6 +1,6 @@
 //! The small part of an event as Postrider's own JSON: the form that `native` writes and reads.
 
-use postrider_domain::event::EventHead;
+use postrider_domain::event::{EventHead, Resource};
 use serde::Serialize;
 
 /// Writes everything but the content, as one closed object.
@@ -12,16 +12,7 @@ pub(crate) fn write_head(head: &EventHead) -> String {
         event_type: head.event_type.as_str(),
         action: head.action.as_str(),
         occurred_at: head.occurred_at.to_string(),
-        resource: ResourceOut {
-            id: &head.resource.id,
-            content_type: head.resource.content_type.as_deref(),
-            slug: head.resource.slug.as_deref(),
-            locale: head.resource.locale.as_deref(),
-            version: head.resource.version,
-            title: head.resource.title.as_deref(),
-            state: head.resource.state.as_deref(),
-            url: head.resource.url.as_deref(),
-        },
+        resource: ResourceOut::of(&head.resource),
         actor: head.actor.as_ref().map(|actor| ActorOut { id: &actor.id, kind: actor.kind.as_deref() }),
         workflow: head
             .workflow
@@ -58,9 +49,10 @@ struct Envelope<'a> {
     cause: Option<CauseOut<'a>>,
 }
 
+/// What is known of the resource; what is not known is left out.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ResourceOut<'a> {
+pub(crate) struct ResourceOut<'a> {
     id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     content_type: Option<&'a str>,
@@ -76,6 +68,26 @@ struct ResourceOut<'a> {
     state: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<&'a str>,
+}
+
+impl<'a> ResourceOut<'a> {
+    pub(crate) fn of(resource: &'a Resource) -> Self {
+        Self {
+            id: &resource.id,
+            content_type: resource.content_type.as_deref(),
+            slug: resource.slug.as_deref(),
+            locale: resource.locale.as_deref(),
+            version: resource.version,
+            title: resource.title.as_deref(),
+            state: resource.state.as_deref(),
+            url: resource.url.as_deref(),
+        }
+    }
+
+    /// For where the content type stands elsewhere.
+    pub(crate) fn without_content_type(self) -> Self {
+        Self { content_type: None, ..self }
+    }
 }
 
 #[derive(Serialize)]

@@ -2,8 +2,8 @@
 //! `postrider serve` of its own. Every answer must be one that the document names. <https://schemathesis.readthedocs.io>.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -30,7 +30,7 @@ const SPARE: usize = 20;
 const LOOK: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Reads `[--seconds N] [--seed N]`, builds the binary and runs.
+/// Reads `[--seconds N] [--seed N]` and runs.
 ///
 /// # Errors
 /// When something does not build or start.
@@ -45,23 +45,18 @@ pub(crate) fn run(root: &Path, arguments: &[&str]) -> Result<bool> {
             _ => bail!("{flag}: give `--seconds N` and `--seed N`, or nothing"),
         }
     }
-    let built = ["build", "--quiet", "--package", "postrider-cli"];
-    ensure!(
-        Command::new("cargo").args(built).current_dir(root).status()?.success(),
-        "postrider does not build"
-    );
     ask(root, seconds, seed)
 }
 
-/// Runs against the binary that is built already.
+/// Builds the binary unless it is, and asks it.
 ///
 /// # Errors
-/// When something does not start.
+/// When something does not build or start.
 pub(crate) fn ask(root: &Path, seconds: u64, seed: Option<u64>) -> Result<bool> {
     tools::schemathesis(root)?;
+    let binary = binary(root)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let binary = root.join("target/debug/postrider").canonicalize().context("postrider is not built")?;
         let folder = TempDir::with_prefix("postrider-schemathesis-")?;
         let system = System::embedded_in(&binary, folder).await?;
         let seeded = seed_space(&system.api).await.with_context(|| system.errors())?;
@@ -72,6 +67,19 @@ pub(crate) fn ask(root: &Path, seconds: u64, seed: Option<u64>) -> Result<bool> 
         }
         Ok(passed && is_alive)
     })
+}
+
+/// The binary of this tree. Where cargo puts it is cargo's to say: the folder can be set from outside.
+fn binary(root: &Path) -> Result<PathBuf> {
+    let command = ["build", "--quiet", "--package", "postrider-cli", "--message-format=json"];
+    let built = Command::new("cargo").args(command).current_dir(root).stderr(Stdio::inherit()).output()?;
+    ensure!(built.status.success(), "postrider does not build");
+    let messages = String::from_utf8(built.stdout)?;
+    let mut executables = messages.lines().filter_map(|line| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        message["executable"].as_str().map(PathBuf::from)
+    });
+    executables.next_back().context("cargo does not name the executable")
 }
 
 fn generate(root: &Path, api: &Server, seeded: &Value, (seconds, seed): (u64, Option<u64>)) -> Result<bool> {
@@ -139,6 +147,11 @@ async fn seed_space(api: &Server) -> Result<Value> {
         let source = json!({ "name": id, "dialect": "contentful" });
         api.ask("PUT", &format!("{spaces}/sources/{id}"), &source.to_string()).await?;
         if place < 1 { &mut there } else { &mut spare }.entry("source").or_default().push(id);
+    }
+    for (place, id) in (0..=SPARE).map(|number| (number, format!("connection-{number}"))) {
+        let slack = json!({ "name": id, "url": "http://127.0.0.1:9/services/T0/B0/made-up" });
+        api.ask("PUT", &format!("{spaces}/slack_connections/{id}"), &slack.to_string()).await?;
+        if place < 1 { &mut there } else { &mut spare }.entry("connection").or_default().push(id);
     }
     for number in 0..SPARE {
         let token =

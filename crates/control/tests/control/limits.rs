@@ -54,7 +54,7 @@ async fn what_is_full_names_the_limit_and_its_setting() {
     assert!(says(third, "limits.environments_per_space"));
     let all = Some(["a", "b", "a", "c"].map(environment).to_vec());
     let named = SpaceDraft { name: None, environments: all };
-    assert!(says(control.put_space(&admin, &space, named).await, "there are 3 environments (give 1 to 2"));
+    assert!(says(control.put_space(&admin, &space, named).await, "there are 4 environments (give 1 to 2"));
 }
 
 #[tokio::test]
