@@ -31,7 +31,7 @@ pub struct CallRecord {
     pub request: RecordedRequest,
     /// The answer, if one came.
     pub response: Option<RecordedResponse>,
-    /// Why none came.
+    /// Why none came; or why the one that came is no success, where its status alone does not tell.
     pub failure: Option<Failure>,
     /// Where the delivery stands after it.
     pub state: DeliveryState,
@@ -82,7 +82,7 @@ pub struct RecordedResponse {
     pub truncated: bool,
 }
 
-/// Why a call got no answer.
+/// Why a call got no answer, or none that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// The class.

@@ -1,5 +1,7 @@
 //! What a failed call means for people: its cause, and what to do next.
 
+use std::borrow::Cow;
+
 use crate::call::{CallRecord, Failure};
 use crate::outcome::FailureKind;
 
@@ -9,7 +11,7 @@ pub struct Diagnosis {
     /// What happened, in one line.
     pub cause: String,
     /// What to do about it, in one line.
-    pub next_step: &'static str,
+    pub next_step: Cow<'static, str>,
 }
 
 /// Reads a call record; `None` when the call succeeded.
@@ -40,8 +42,9 @@ fn of_failure(failure: &Failure) -> Diagnosis {
         }
         FailureKind::Request => "mend the webhook as the message says, then send the call again",
         FailureKind::Protocol => "make sure that the URL leads to an HTTP server, and what stands before it",
+        FailureKind::Slack => "look the code up in Slack's documentation of chat.postMessage",
     };
-    Diagnosis { cause: failure.message.clone(), next_step }
+    Diagnosis { cause: failure.message.clone(), next_step: next_step.into() }
 }
 
 fn of_status(status: u16) -> Option<Diagnosis> {
@@ -80,7 +83,7 @@ fn of_status(status: u16) -> Option<Diagnosis> {
         ),
         _ => ("the receiver refused the call", "look at its answer, and into its own log"),
     };
-    Some(Diagnosis { cause: format!("{status}: {meaning}"), next_step })
+    Some(Diagnosis { cause: format!("{status}: {meaning}"), next_step: next_step.into() })
 }
 
 #[cfg(test)]

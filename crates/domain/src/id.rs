@@ -86,6 +86,10 @@ text_id!(
     SourceId, "source id", 64, b"._-", "1 to 64 of A-Z a-z 0-9 . _ -"
 );
 text_id!(
+    /// A Slack connection's id, unique in its space.
+    ConnectionId, "connection id", 64, b"._-", "1 to 64 of A-Z a-z 0-9 . _ -"
+);
+text_id!(
     /// An API token's public id (never the token itself).
     TokenId, "token id", 64, b"_-", "1 to 64 of A-Z a-z 0-9 _ -"
 );

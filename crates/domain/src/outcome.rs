@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use crate::retry::RetryOn;
 use crate::timestamp::Timestamp;
 
-/// Why a call got no complete answer.
+/// Why a call got no complete answer, or none that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailureKind {
     /// The deadline over resolve, connect, headers and body passed.
@@ -23,6 +23,8 @@ pub enum FailureKind {
     Request,
     /// The receiver broke the HTTP protocol.
     Protocol,
+    /// Slack answered, and did not take the message. Only in records: a call itself never ends so.
+    Slack,
 }
 
 /// How one call ended.
@@ -57,7 +59,7 @@ pub enum Outcome {
 
 impl FailureKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Timeout,
         Self::Connect,
         Self::Dns,
@@ -65,6 +67,7 @@ impl FailureKind {
         Self::AddressBlocked,
         Self::Request,
         Self::Protocol,
+        Self::Slack,
     ];
 
     /// The stable name, as the API and the log show it.
@@ -77,6 +80,7 @@ impl FailureKind {
             Self::AddressBlocked => "address_blocked",
             Self::Request => "request",
             Self::Protocol => "protocol",
+            Self::Slack => "slack",
         }
     }
 

@@ -67,6 +67,8 @@ named! {
         Admin = "admin",
         /// Everything inside the space but tokens.
         Editor = "editor",
+        /// Makes and changes webhooks, connects nothing: may use the Slack that somebody else has connected.
+        Developer = "developer",
         /// Looks, changes nothing.
         Viewer = "viewer",
         /// A CMS: publishes events, nothing else.
@@ -119,6 +121,14 @@ impl Role {
                 P::CallsRead,
                 P::CallsResend,
                 P::IntegrationsManage,
+            ],
+            Self::Developer => &[
+                P::WebhooksList,
+                P::WebhooksCreate,
+                P::WebhooksUpdate,
+                P::WebhooksDelete,
+                P::CallsRead,
+                P::CallsResend,
             ],
             Self::Viewer => &[P::WebhooksList, P::CallsRead],
             Self::Publisher => &[P::EventsPublish],
