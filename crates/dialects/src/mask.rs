@@ -1,7 +1,8 @@
 //! What of a request and its answer may be recorded: everything but the webhook's secrets, which become `•••`.
 //!
 //! Each secret of at least four characters is looked for in every form it can take: as it is, percent-encoded, escaped in
-//! JSON, and for basic authentication as Base64 of `user:password`. Signatures are no secrets and stay.
+//! JSON, and for basic authentication as Base64 of `user:password`; the URL of an incoming webhook of Slack as its path too.
+//! Signatures are no secrets and stay.
 
 use std::time::Duration;
 
@@ -40,6 +41,11 @@ impl Mask {
             if let Some(key) = secret.strip_prefix(SECRET_PREFIX) {
                 add(key);
             }
+        }
+        // Whoever says that there is nothing at a path says the path.
+        let path = secrets.slack.as_deref().and_then(|secret| secret.split_once("://"));
+        if let Some((_, path)) = path.and_then(|(_, rest)| rest.split_once('/')) {
+            add(path);
         }
         let auth = webhook.action.http().and_then(|target| target.basic_auth.as_ref());
         if let (Some(auth), Some(password)) = (auth, &secrets.basic_password) {

@@ -16,7 +16,7 @@ pub mod answer;
 pub mod message;
 pub mod workspace;
 
-pub use answer::{Fault, judge};
+pub use answer::{Fault, failure, fault, judge};
 
 /// Where Slack's API is, unless the settings say otherwise.
 pub const BASE_URL: &str = "https://slack.com/api/";

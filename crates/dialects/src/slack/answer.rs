@@ -3,8 +3,8 @@
 //! The API answers 200 with `{"ok":true,…}` or `{"ok":false,"error":"<code>"}`, and 429 with `Retry-After`. An incoming webhook
 //! answers 200 with `ok`, or 4xx with the code as the whole body. Everything else is not Slack.
 
-use postrider_domain::call::RecordedResponse;
-use postrider_domain::outcome::{self, Ended, Outcome};
+use postrider_domain::call::{Failure, RecordedResponse};
+use postrider_domain::outcome::{self, Ended, FailureKind, Outcome};
 use postrider_domain::retry::RetryOn;
 use serde_json::Value;
 
@@ -22,16 +22,18 @@ pub struct Fault {
 /// A code, what it means, what helps, and whether time heals it.
 type Known = (&'static str, &'static str, &'static str, bool);
 
-const RECONNECT: &str = "connect Slack again for this space, and choose the new connection at the webhook";
-const NEW_WEBHOOK: &str = "make a new incoming webhook in Slack, and connect it";
+const RECONNECT: &str =
+    "connect Slack again under the connection's id, with a token that counts: its webhooks stay as they are";
+const NEW_WEBHOOK: &str = "make a new incoming webhook in Slack, and give its URL to the connection";
 const WAIT: &str = "nothing: it is tried again by the retry policy";
 const MESSAGE: &str = "mend the webhook's template, then send the call again";
 
-const KNOWN: [Known; 33] = [
+const KNOWN: &[Known] = &[
     (
         "channel_not_found",
-        "Slack knows no such channel, or the connection cannot see it",
-        "choose another channel; into a private one, invite the bot first",
+        "the connection's workspace has no such channel, or the bot cannot see it",
+        "choose one of the connection's channels; into a private one, invite the bot first; one of another workspace needs a \
+         connection of its own",
         false,
     ),
     ("is_archived", "the channel is archived", "unarchive it in Slack, or choose another channel", false),
@@ -53,6 +55,18 @@ const KNOWN: [Known; 33] = [
     ("not_authed", "the request carried no token", RECONNECT, false),
     ("account_inactive", "the bot's account is deactivated, or its workspace was deleted", RECONNECT, false),
     ("org_login_required", "the workspace is being moved to an organisation", RECONNECT, false),
+    (
+        "team_access_not_granted",
+        "the bot's token has no access to this workspace",
+        "install the app in the workspace of the channel, and connect Slack with the token of that installation",
+        false,
+    ),
+    (
+        "not_allowed_token_type",
+        "the token is not one of a bot",
+        "connect Slack with the app's Bot User OAuth Token, which begins with xoxb-",
+        false,
+    ),
     (
         "missing_scope",
         "the bot's token lacks a scope",
@@ -118,6 +132,22 @@ pub fn judge(ended: &Ended, response: Option<&RecordedResponse>, on: &RetryOn) -
         410 => Outcome::Final,
         _ => outcome::judge(ended, on),
     }
+}
+
+impl Fault {
+    /// Whether the same request may be taken later.
+    pub fn heals(&self) -> bool {
+        let by_status = self.code.strip_prefix("http_").and_then(|status| status.parse().ok());
+        heals(&self.code) || by_status.is_some_and(|status: u16| status == 429 || status >= 500)
+    }
+}
+
+/// What the log says of an answer that is no success, whatever its status; `None` when Slack took the message.
+pub fn failure(response: &RecordedResponse) -> Option<Failure> {
+    fault(response).map(|fault| Failure {
+        kind: FailureKind::Slack,
+        message: format!("{}: {}; {}", fault.code, fault.cause, fault.next_step),
+    })
 }
 
 /// Why Slack did not take the message, in words; `None` when it did.

@@ -8,10 +8,16 @@ use serde_json::Value;
 use super::answer::{Fault, fault};
 use crate::request::{Rendered, USER_AGENT};
 
-/// Most channels of one page; Slack recommends no more than 200.
-const PAGE: usize = 200;
-/// What an incoming webhook's URL begins with.
-const INCOMING: &str = "https://hooks.slack.com/";
+/// Most channels of one page. A channel takes some 800 bytes, and its topic and purpose up to 250 characters of 6 bytes each
+/// (`\\u00e9`): 50 × 3,800 bytes stay below the 200,000 that are read of an answer.
+const PAGE: usize = 50;
+/// What an incoming webhook's URL begins with. What begins with `/triggers/` or `/workflows/` starts a workflow and takes no
+/// message.
+const INCOMING: &str = "https://hooks.slack.com/services/";
+/// The header in which Slack names what a token may do, on every answer of its API.
+const SCOPES: &str = "x-oauth-scopes";
+/// What a bot needs to post.
+const POST: &str = "chat:write";
 
 /// Who a token belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +28,8 @@ pub struct Workspace {
     pub team_id: String,
     /// The bot's name.
     pub bot: String,
+    /// Whether the token may post, as far as Slack says.
+    pub may_post: bool,
 }
 
 /// A channel a message can go to.
@@ -48,7 +56,9 @@ pub fn ask_who(base_url: &str, token: &str) -> Rendered {
 pub fn read_who(response: &RecordedResponse) -> Result<Workspace, Fault> {
     let answer = taken(response)?;
     let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    Ok(Workspace { team: text("team"), team_id: text("team_id"), bot: text("user") })
+    let scopes = response.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(SCOPES));
+    let may_post = scopes.is_none_or(|(_, scopes)| scopes.split(',').any(|scope| scope.trim() == POST));
+    Ok(Workspace { team: text("team"), team_id: text("team_id"), bot: text("user"), may_post })
 }
 
 /// Asks for a page of channels, archived ones included, so that they can be shown as such. `cursor` is that of
@@ -83,7 +93,7 @@ pub fn read_channels(response: &RecordedResponse) -> Result<(Vec<Channel>, Optio
 /// Whether a text looks like the URL of an incoming webhook; `base_url` other than Slack's own (a stand-in) allows any.
 pub fn is_incoming(url: &str, base_url: &str) -> bool {
     let path = url.strip_prefix(INCOMING);
-    path.is_some_and(|path| path.len() > "services/".len()) || base_url != super::BASE_URL
+    path.is_some_and(|path| !path.is_empty()) || base_url != super::BASE_URL
 }
 
 fn call(base_url: &str, method: &str, token: &str) -> Rendered {

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use postrider_dialects::mask::Mask;
-use postrider_dialects::slack::answer::fault;
-use postrider_dialects::slack::{BASE_URL, judge, message::LONGEST_TEXT, workspace};
+use postrider_dialects::slack::{BASE_URL, failure, fault, judge, message::LONGEST_TEXT, workspace};
 use postrider_dialects::{Occasion, RenderError, Rendered, dialect, render};
 use postrider_domain::call::RecordedResponse;
 use postrider_domain::event::{Actor, Event, Workflow};
@@ -56,6 +55,7 @@ fn made(event: &Event, webhook: &Webhook, secrets: &OpenedSecrets) -> Result<Ren
         space: &space,
         secrets,
         message_id: message_id(),
+        coalesced: None,
         attempt: 1,
         now: noon(),
     };
@@ -130,6 +130,7 @@ fn no_dialect_writes_a_slack_message() {
         space: &space,
         secrets: &secrets,
         message_id: message_id(),
+        coalesced: None,
         attempt: 1,
         now: noon(),
     };
@@ -145,6 +146,10 @@ fn what_is_recorded_shows_neither_token_nor_url() {
         let recorded = Mask::new(&webhook, &secrets).request(&rendered, Duration::from_secs(1));
         assert!(!format!("{recorded:?}").contains("secret"), "{recorded:?}");
         assert_eq!(recorded.method, "POST");
+        let echoed = "Cannot POST /services/T0/B0/secret with xoxb-1234-secret";
+        let masked = Mask::new(&webhook, &secrets).text(echoed);
+        let (hidden, told) = if connection == "bot" { ("1234", "/services") } else { ("B0/secret", "xoxb") };
+        assert!(!masked.contains(hidden) && masked.contains(told), "{masked}");
     }
 }
 
@@ -240,7 +245,7 @@ fn each_failure_has_its_code_its_cause_and_its_next_step() {
             r#"{"ok":false,"error":"channel_not_found"}"#,
             "channel_not_found",
             "no such channel",
-            "another channel",
+            "another workspace",
         ),
         (200, r#"{"ok":false,"error":"is_archived"}"#, "is_archived", "archived", "unarchive"),
         (200, r#"{"ok":false,"error":"not_in_channel"}"#, "not_in_channel", "not a member", "/invite"),
@@ -284,6 +289,17 @@ fn each_failure_has_its_code_its_cause_and_its_next_step() {
         assert!(found.cause.contains(cause), "{found:?}");
         assert!(found.next_step.contains(next), "{found:?}");
     }
+    for healing in [(429, ""), (503, ""), (200, r#"{"ok":false,"error":"ratelimited"}"#)] {
+        assert!(fault(&answered(healing.0, healing.1).1).expect("a fault").heals(), "{healing:?}");
+    }
+    let kept = failure(&answered(200, r#"{"ok":false,"error":"is_archived"}"#).1).expect("a failure");
+    assert_eq!(kept.kind, FailureKind::Slack);
+    assert!(
+        kept.message.starts_with("is_archived: the channel is archived; unarchive it"),
+        "{}",
+        kept.message
+    );
+    assert_eq!(failure(&answered(200, "ok").1), None);
     assert_eq!(fault(&answered(200, "ok").1), None);
     assert_eq!(fault(&answered(200, r#"{"ok":true}"#).1), None);
 }
@@ -296,6 +312,14 @@ fn a_token_is_asked_who_it_is() {
     let answer = r#"{"ok":true,"team":"Acme","team_id":"T1","user":"postrider"}"#;
     let who = workspace::read_who(&answered(200, answer).1).expect("a workspace");
     assert_eq!((who.team.as_str(), who.team_id.as_str(), who.bot.as_str()), ("Acme", "T1", "postrider"));
+    assert!(who.may_post, "Slack does not say otherwise");
+    for (scopes, may_post) in
+        [("channels:read, chat:write", true), ("channels:read,chat:write.public", false)]
+    {
+        let mut response = answered(200, answer).1;
+        response.headers.push(("X-OAuth-Scopes".to_owned(), scopes.to_owned()));
+        assert_eq!(workspace::read_who(&response).expect("a workspace").may_post, may_post, "{scopes}");
+    }
     let refused = workspace::read_who(&answered(200, r#"{"ok":false,"error":"invalid_auth"}"#).1);
     assert_eq!(refused.expect_err("refused").code, "invalid_auth");
 }
@@ -303,7 +327,7 @@ fn a_token_is_asked_who_it_is() {
 #[test]
 fn channels_come_in_pages_archived_ones_marked() {
     let asked = workspace::ask_channels(BASE_URL, TOKEN, Some("dGVhbQ=="));
-    let url = "https://slack.com/api/conversations.list?types=public_channel,private_channel&limit=200&cursor=dGVhbQ%3D%3D";
+    let url = "https://slack.com/api/conversations.list?types=public_channel,private_channel&limit=50&cursor=dGVhbQ%3D%3D";
     assert_eq!(asked.url, url);
     let answer = r#"{"ok":true,"channels":[{"id":"C1","name":"news","is_member":true},{"id":"C2","name":"old",
         "is_archived":true},{"name":"no id"}],"response_metadata":{"next_cursor":"next"}}"#;
@@ -321,7 +345,9 @@ fn channels_come_in_pages_archived_ones_marked() {
 #[test]
 fn an_incoming_webhook_is_known_by_its_address_unless_slack_is_a_stand_in() {
     assert!(workspace::is_incoming(INCOMING, BASE_URL));
-    assert!(!workspace::is_incoming("https://hooks.slack.com/", BASE_URL));
+    for other in ["https://hooks.slack.com/services/", "https://hooks.slack.com/triggers/T0/1/x"] {
+        assert!(!workspace::is_incoming(other, BASE_URL), "{other}");
+    }
     assert!(!workspace::is_incoming("https://example.com/services/T0", BASE_URL));
     assert!(workspace::is_incoming("http://127.0.0.1:1/services/x", "http://127.0.0.1:1/api/"));
 }
