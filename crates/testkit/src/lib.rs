@@ -17,7 +17,9 @@ pub mod receiver;
 pub mod ring;
 pub mod sender;
 pub mod servers;
+pub mod slack;
 pub mod store;
+pub mod untrusted;
 
 pub use clock::{ManualClock, RealClock, START};
 pub use random::SeededRandom;
