@@ -2,19 +2,20 @@
 
 use postrider_dialects::Dialect;
 use postrider_domain::id::{SpaceId, WebhookId};
+use postrider_domain::space::SlackConnection;
 use postrider_domain::webhook::{Audit, Disabled, DisabledBy, Status, Webhook, WebhookAction};
 
 use crate::access::Actor;
 use crate::draft::WebhookDraft;
 use crate::error::{ControlError, ControlResult, FieldFault};
 use crate::http_target::{self, Sealer, Setting};
-use crate::signing::Signer;
+use crate::signing::{Signed, Signer};
 use crate::wanted::{self, Findings};
 use crate::webhooks::{DEFAULT_DIALECT, SavedWebhook, Secret};
-use crate::{Control, names, pacing, render};
+use crate::{Control, names, pacing, render, slack_target};
 
 impl Control {
-    /// Checks everything and puts the webhook together, sealed.
+    /// Checks everything and puts the webhook together, sealed. `connections` are those of [`Control::connections_for`].
     pub(crate) fn build(
         &self,
         actor: &Actor,
@@ -22,6 +23,7 @@ impl Control {
         id: &WebhookId,
         draft: &WebhookDraft,
         before: Option<&Webhook>,
+        connections: &[SlackConnection],
     ) -> ControlResult<SavedWebhook> {
         let mut faults = draft.faults.clone();
         let mut warnings = Vec::new();
@@ -30,14 +32,24 @@ impl Control {
         let wants =
             wanted::wants(draft, dialect, &mut Findings { faults: &mut faults, warnings: &mut warnings });
         let sealer = self.sealer(space, id);
-        let target_before = before.and_then(|webhook| webhook.action.http());
-        let plain_http = self.settings.plain_http;
-        let setting = Setting { before: target_before, sealer: &sealer, plain_http, dialect };
-        let target = http_target::target(draft, &setting, &mut faults)?;
-        warnings.extend(render::doubt(&target.render, target.method));
+        let action = if let Some(slack) = &draft.slack {
+            WebhookAction::Slack(slack_target::target(draft, slack, connections, &mut faults))
+        } else {
+            let target_before = before.and_then(|webhook| webhook.action.http());
+            let plain_http = self.settings.plain_http;
+            let setting = Setting { before: target_before, sealer: &sealer, plain_http, dialect };
+            let target = http_target::target(draft, &setting, &mut faults)?;
+            warnings.extend(render::doubt(&target.render, target.method));
+            WebhookAction::Http(target)
+        };
         let options = render::options(draft, dialect, &mut faults);
         let secrets_before = before.map_or(&[][..], |webhook| &webhook.signing);
-        let signed = self.signer(dialect, &sealer).signed(&draft.signing, secrets_before, &mut faults)?;
+        let signed = match &action {
+            WebhookAction::Slack(_) => Signed::default(),
+            WebhookAction::Http(_) => {
+                self.signer(dialect, &sealer).signed(&draft.signing, secrets_before, &mut faults)?
+            }
+        };
         let timeout = pacing::timeout(draft.timeout, &mut faults);
         let retry = pacing::retry(draft.retry.as_ref(), &mut faults);
         let coalesce = pacing::coalesce(draft.coalesce, &mut faults);
@@ -52,7 +64,7 @@ impl Control {
             name,
             status: self.status(actor, draft.active, before),
             wants,
-            action: WebhookAction::Http(target),
+            action,
             dialect: dialect.name().to_owned(),
             options,
             signing: signed.secrets,
@@ -65,6 +77,18 @@ impl Control {
         };
         let new_secret = signed.drawn.map(Secret::new);
         Ok(SavedWebhook { webhook, new_secret, warnings, created: before.is_none() })
+    }
+
+    /// The connections that a draft may name; none are read for one that posts nowhere.
+    pub(crate) async fn connections_for(
+        &self,
+        space: &SpaceId,
+        draft: &WebhookDraft,
+    ) -> ControlResult<Vec<SlackConnection>> {
+        if draft.slack.is_none() {
+            return Ok(Vec::new());
+        }
+        Ok(self.settings_of(space).await?.slack)
     }
 
     /// An active flag that says nothing is active (Contentful's rule); a webhook that is off keeps its reason.

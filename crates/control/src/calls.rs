@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use postrider_dialects::slack;
 use postrider_domain::call::CallRecord;
 use postrider_domain::delivery::DeliveryState;
+use postrider_domain::diagnosis::{self, Diagnosis};
 use postrider_domain::id::{CallId, SpaceId, WebhookId};
 use postrider_domain::message::Queue;
+use postrider_domain::outcome::FailureKind;
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::token::Permission;
 use postrider_ports::log::{Cursor, DeliveryRow, LogQuery, Page};
@@ -52,6 +55,19 @@ pub struct Tail {
     pub newer: TailCursor,
     /// There were so many that some may be missing; the list has them all.
     pub skipped: bool,
+}
+
+/// What a failed call means for people; `None` when it succeeded.
+pub fn diagnose(call: &CallRecord) -> Option<Diagnosis> {
+    let slack = call.failure.as_ref().filter(|failure| failure.kind == FailureKind::Slack);
+    let fault = slack.and(call.response.as_ref()).and_then(slack::fault);
+    fault.map_or_else(
+        || diagnosis::diagnose(call),
+        |fault| {
+            let cause = format!("{}: {}", fault.code, fault.cause);
+            Some(Diagnosis { cause, next_step: fault.next_step.into() })
+        },
+    )
 }
 
 /// How a webhook has been doing.
@@ -177,7 +193,7 @@ impl Control {
         Ok(Tail { calls: found.into_iter().map(|(_, call)| call).collect(), newer, skipped })
     }
 
-    /// Deliveries, last changed first; at most [`MOST_DELIVERIES`]. Needs `calls:read`.
+    /// Deliveries, in the order that is asked for; at most [`MOST_DELIVERIES`]. Needs `calls:read`.
     pub async fn deliveries(
         &self,
         actor: &Actor,

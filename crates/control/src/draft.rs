@@ -15,6 +15,8 @@ use crate::error::FieldFault;
 pub struct WebhookDraft {
     /// For people, 1 to 256 characters.
     pub name: Option<String>,
+    /// A message to Slack in place of a call; then there is no URL.
+    pub slack: Option<SlackTargetDraft>,
     /// Where it calls.
     pub url: Option<String>,
     /// POST unless given.
@@ -74,6 +76,17 @@ pub struct TransformationDraft {
     pub include_content_length: Option<bool>,
     /// Any JSON value; its texts may hold pointers.
     pub body: Option<Json>,
+}
+
+/// A message to Slack as asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SlackTargetDraft {
+    /// The id of one of the space's connections.
+    pub connection: Option<String>,
+    /// The channel's id, which a bot needs.
+    pub channel: Option<String>,
+    /// What the message says; `None` is what Postrider writes.
+    pub template: Option<TemplateDraft>,
 }
 
 /// Templates as asked for.

@@ -41,6 +41,9 @@ pub enum ControlError {
     /// It cannot be done as things stand.
     #[error("{0}")]
     Conflict(String),
+    /// Somebody else's service did not answer as it must.
+    #[error("{0}")]
+    Outside(String),
     /// A part of the system did not answer as it must.
     #[error(transparent)]
     Unavailable(#[from] PortError),

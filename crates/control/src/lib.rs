@@ -6,14 +6,16 @@
 //! - [`webhooks`]: making and changing webhooks and their secrets; [`draft`] is what is asked for.
 //! - [`calls`], [`events`], [`resend`]: what became of events, and sending again.
 //! - [`sources`]: where the webhooks of CMSs come in.
+//! - [`slack`]: ways into Slack, through which webhooks post.
 //! - [`trial`]: one call right now, to see whether a receiver understands; [`preview`]: what would be sent.
 //! - [`keys`]: what is sealed with which key, and sealing it anew.
 //! - [`parked`]: what could not be processed.
-//! - [`tokens`], [`spaces`]: who may ask, and about what; [`space_settings`]: what a space has settled for all webhooks.
+//! - [`tokens`], [`spaces`]: who may ask, and about what; [`space_settings`], [`constants`]: what a space has settled for all webhooks.
 
 mod access;
 mod assembly;
 pub mod calls;
+pub mod constants;
 pub mod draft;
 mod error;
 pub mod events;
@@ -29,6 +31,8 @@ mod render;
 pub mod resend;
 mod sample;
 mod signing;
+pub mod slack;
+mod slack_target;
 pub mod sources;
 pub mod space_settings;
 pub mod spaces;
@@ -61,10 +65,11 @@ use throttle::Throttle;
 pub use access::{Actor, Unauthenticated};
 pub use error::{ControlError, ControlResult, FieldFault};
 pub use pacing::LONGEST_TIMEOUT;
+pub use postrider_dialects::slack::BASE_URL as SLACK_BASE_URL;
 pub use postrider_dialects::{names as dialect_names, source_names as source_dialect_names};
 pub use postrider_ports::access::Space;
 pub use postrider_ports::error::{PortError, PortErrorKind};
-pub use postrider_ports::log::{Cursor, DeliveryRow, EXACT_TOTAL, EventRow, LogQuery, Page};
+pub use postrider_ports::log::{Cursor, DeliveryRow, EXACT_TOTAL, EventRow, LogQuery, Order, Page};
 pub use postrider_ports::queue::{Depth, ParkedMessage};
 
 /// What an operator decides about management.
@@ -83,6 +88,8 @@ pub struct Settings {
     pub environments_per_space: usize,
     /// Requests per second of one token; it may save up twice as many (`api.requests_per_second`).
     pub requests_per_second: u32,
+    /// Where Slack's API is (`slack.base_url`).
+    pub slack_base_url: String,
 }
 
 /// What management works with.
@@ -138,6 +145,7 @@ impl Default for Settings {
             tokens_per_space: 1_000,
             environments_per_space: 1_000,
             requests_per_second: 200,
+            slack_base_url: postrider_dialects::slack::BASE_URL.to_owned(),
         }
     }
 }

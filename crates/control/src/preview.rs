@@ -78,7 +78,8 @@ impl Control {
     ) -> ControlResult<Preview> {
         let entered = self.enter(actor, space, Permission::WebhooksList).await?;
         let id = WebhookId::new(DRAFT).map_err(|error| ControlError::Conflict(error.to_string()))?;
-        let built = self.build(actor, space, &id, draft, None)?;
+        let connections = self.connections_for(space, draft).await?;
+        let built = self.build(actor, space, &id, draft, None, &connections)?;
         let event = self.previewed(actor, &entered, of).await?;
         let preview = self.preview(&built.webhook, &event).await?;
         Ok(Preview { warnings: built.warnings, ..preview })
@@ -121,11 +122,14 @@ impl Control {
 
 fn decide(webhook: &Webhook, event: &Event) -> Verdict {
     let dialect = postrider_dialects::dialect(&webhook.dialect);
-    let verdict = decide_all_but_content(webhook, dialect, &event.head);
+    let mut verdict = decide_all_but_content(webhook, dialect, &event.head);
     if verdict.matched && needs_content(webhook) {
-        return judge_changes(verdict, webhook, &event.head, &Changed::new(&event.content));
+        verdict = judge_changes(verdict, webhook, &event.head, &Changed::new(&event.content));
     }
-    verdict
+    match webhook.coalesce.rule_for(&event.head) {
+        Some(rule) if verdict.matched => verdict.coalesced(rule),
+        _ => verdict,
+    }
 }
 
 /// Masks what depends on the signing secret: every dialect signs in headers whose names say so.

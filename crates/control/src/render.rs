@@ -32,7 +32,7 @@ pub(crate) fn render(draft: &WebhookDraft, dialect: &dyn Dialect, faults: &mut V
             Render::Dialect
         }
         (Some(given), None) => Render::Transformation(transformed(given, faults)),
-        (None, Some(given)) => Render::Mustache(template(given, faults)),
+        (None, Some(given)) => Render::Mustache(template("template", given, faults)),
         // DatoCMS's URLs are templates without being asked.
         (None, None) if dialect.name() == datocms::NAME && has_tags(draft.url.as_deref()) => {
             Render::Mustache(MustacheTemplate::default())
@@ -75,16 +75,19 @@ fn transformed(given: &TransformationDraft, faults: &mut Vec<FieldFault>) -> Tra
     transformation
 }
 
-fn template(given: &TemplateDraft, faults: &mut Vec<FieldFault>) -> MustacheTemplate {
+/// The template whose field is `path`. With faults, the answer is not to be used.
+pub(crate) fn template(path: &str, given: &TemplateDraft, faults: &mut Vec<FieldFault>) -> MustacheTemplate {
     if let Some(Err(found)) = given.body.as_deref().map(mustache::check_body) {
-        faults.extend(found.into_iter().map(|fault| of_mustache("template.body", &fault)));
+        let path = format!("{path}.body");
+        faults.extend(found.into_iter().map(|fault| of_mustache(&path, &fault)));
     }
     let escape = given.escape.as_deref().and_then(|text| {
         let known = Escape::parse(text);
         if known.is_none() {
             let names = Escape::ALL.map(Escape::as_str).join(", ");
             let fix = format!("use one of {names}, or leave it out and the content type decides");
-            let fault = FieldFault::new("template.escape", "in", "there is no such escaping", fix);
+            let path = format!("{path}.escape");
+            let fault = FieldFault::new(path, "in", "there is no such escaping", fix);
             faults.push(fault.given(text));
         }
         known

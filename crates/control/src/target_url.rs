@@ -39,6 +39,14 @@ pub(crate) fn url(
     given.to_owned()
 }
 
+/// The fault of a URL that is itself a secret: nothing of it is repeated.
+pub(crate) fn check_hidden(given: &str, plain_http: PlainHttp) -> Option<FieldFault> {
+    if given.len() > LONGEST_URL {
+        return Some(FieldFault::new("url", "size", "it is too long", "a URL has at most 2048 bytes"));
+    }
+    check(given, plain_http).err().map(|fault| FieldFault { value: None, ..fault })
+}
+
 /// Faults do not repeat the URL where it holds credentials.
 fn check(given: &str, plain_http: PlainHttp) -> Result<(), FieldFault> {
     let fault = |name, problem: String, fix: &str| Err(FieldFault::new("url", name, problem, fix));

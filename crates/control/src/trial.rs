@@ -21,7 +21,8 @@ pub use crate::sample::{PING_TITLE, TEST_TITLE};
 
 impl Control {
     /// Sends a sample `Entry.publish` to a webhook, once, whether it is switched on or not, and whatever it subscribes
-    /// to. The call is not logged. Needs `webhooks:update`.
+    /// to. The call is not logged: the log tells of what happened (as the documents of the CMSs have it), and whoever tests sees
+    /// the whole call in the answer. Needs `webhooks:update`.
     pub async fn test_webhook(
         &self,
         actor: &Actor,
@@ -68,7 +69,7 @@ impl Control {
 
     async fn call_now(&self, webhook: &Webhook, written: Written) -> CallRecord {
         let request = written.recorded();
-        let Written { delivery, dialect, rendered, mask, timeout, settings } = written;
+        let Written { delivery, dialect, rendered, mask, timeout, connect, settings } = written;
         let id = draw_call_id(&*self.deps.clock, &*self.deps.random);
         let started_at = self.now();
         let Sent { result, timings } = self
@@ -80,6 +81,7 @@ impl Control {
                 headers: rendered.headers,
                 body: rendered.body,
                 timeout,
+                connect,
             })
             .await;
         let ended = match &result {
@@ -91,7 +93,10 @@ impl Control {
         let taken =
             postrider_dialects::judge(dialect, &webhook.action, answer, &policy.on) == Outcome::Success;
         let (response, failure) = match result {
-            Ok(response) => (Some(mask.response(&response)), None),
+            Ok(response) => {
+                let refused = postrider_dialects::refusal(&webhook.action, &response);
+                (Some(mask.response(&response)), refused)
+            }
             Err(Failure { kind, message }) => (None, Some(Failure { kind, message: mask.text(&message) })),
         };
         CallRecord {

@@ -100,10 +100,11 @@ impl Control {
             };
         }
         self.enter(actor, space, Permission::WebhooksUpdate).await?;
+        let connections = self.connections_for(space, &draft).await?;
         let mut extra = (None, Vec::new());
         let webhook = self
             .change(space, id, expected, |before| {
-                let built = self.build(actor, space, id, &draft, Some(before))?;
+                let built = self.build(actor, space, id, &draft, Some(before), &connections)?;
                 extra = (built.new_secret, built.warnings);
                 Ok(built.webhook)
             })
@@ -201,6 +202,10 @@ impl Control {
         let mut drawn = None;
         let webhook = self
             .change(space, id, expected, |before| {
+                if before.action.slack().is_some() {
+                    let said = format!("webhook {id} posts to Slack, where nothing is signed");
+                    return Err(ControlError::Conflict(said));
+                }
                 let sealer = self.sealer(space, id);
                 let signer = self.signer(dialect(&before.dialect)?, &sealer);
                 if let Some(secret) = &rotation.secret {
@@ -226,7 +231,8 @@ impl Control {
         id: &WebhookId,
         draft: WebhookDraft,
     ) -> ControlResult<SavedWebhook> {
-        let built = self.build(actor, space, id, &draft, None)?;
+        let connections = self.connections_for(space, &draft).await?;
+        let built = self.build(actor, space, id, &draft, None, &connections)?;
         let most = self.settings.webhooks_per_space;
         if self.deps.registry.list(space, 0, 1).await?.1 >= most {
             return Err(ControlError::full(most, "webhooks", "limits.webhooks_per_space"));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use postrider_dialects::dialect::deadlines;
 use postrider_dialects::mask::Mask;
 use postrider_dialects::{Dialect, Occasion, RenderError, Rendered};
 use postrider_domain::call::RecordedRequest;
@@ -24,6 +25,7 @@ pub(crate) struct Written {
     pub(crate) rendered: Rendered,
     pub(crate) mask: Mask,
     pub(crate) timeout: Duration,
+    pub(crate) connect: Option<Duration>,
     pub(crate) settings: SpaceSettings,
 }
 
@@ -55,19 +57,22 @@ impl Control {
             space: &settings,
             secrets: &secrets,
             message_id: delivery.message_id(),
+            coalesced: None,
             attempt: 1,
             now,
         };
-        Ok(postrider_dialects::render(dialect, &occasion, postrider_dialects::slack::BASE_URL).map(
-            |rendered| Written {
+        let (timeout, connect) = deadlines(dialect, webhook);
+        Ok(postrider_dialects::render(dialect, &occasion, &self.settings.slack_base_url).map(|rendered| {
+            Written {
                 delivery,
                 dialect,
                 rendered,
                 mask: Mask::new(webhook, &secrets),
-                timeout: webhook.timeout.unwrap_or_else(|| dialect.default_timeout()),
+                timeout,
+                connect,
                 settings,
-            },
-        ))
+            }
+        }))
     }
 }
 

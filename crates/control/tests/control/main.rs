@@ -5,4 +5,5 @@ mod drafts;
 mod instance;
 mod limits;
 mod preview;
+mod slack;
 mod space_settings;
