@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::program;
 use crate::system::{System, webhook};
-use crate::target::{Hit, Target};
+use crate::target::Target;
 
 /// As Contentstack documents it: the signature is that of `JSON.stringify` of the parsed body. Told the signature and the
 /// public key, it reads the body from its standard input.

@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::system::{System, webhook};
-use crate::target::{Answer, Hit, Target};
+use crate::target::{Answer, Target};
 
 const SECRET: &str = "a-signing-secret-of-contismo";
 const HOOKS: &str = "/spaces/default/webhook_definitions";

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::system::{System, webhook};
-use crate::target::{Answer, Hit, Target};
+use crate::target::{Answer, Target};
 
 /// "HTTP request details": the payload of a record update, white space as printed.
 const PAYLOAD: &str = r#"{
