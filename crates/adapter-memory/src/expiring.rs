@@ -41,6 +41,11 @@ impl<K: Clone + Eq + Hash, V> Expiring<K, V> {
         self.entries.get(key).map(|entry| &entry.value)
     }
 
+    /// The value of a key that has not ended, to change, after a [`Self::sweep`].
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.entries.get_mut(key).map(|entry| &mut entry.value)
+    }
+
     /// Puts a value until `end` in place of any other. Returns the end of what had to go for it.
     pub(crate) fn put(&mut self, key: K, value: V, end: Timestamp) -> Option<Timestamp> {
         self.remove(&key);

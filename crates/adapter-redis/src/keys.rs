@@ -44,9 +44,9 @@ pub(crate) fn window(owner: &str) -> String {
     format!("postrider:{{{}}}:window:{owner}", space_of(owner))
 }
 
-/// The newest delivery of one window.
-pub(crate) fn newest(owner: &str, ends_at: Timestamp) -> String {
-    format!("postrider:{{{}}}:newest:{}:{owner}", space_of(owner), ends_at.unix_ms())
+/// What one window has gathered.
+pub(crate) fn gathered(owner: &str, ends_at: Timestamp) -> String {
+    format!("postrider:{{{}}}:gathered:{}:{owner}", space_of(owner), ends_at.unix_ms())
 }
 
 /// The webhooks and the settings of a space.
@@ -74,7 +74,7 @@ mod tests {
             (bucket(&space, &webhook), "postrider:{s-1}:bucket:w.1"),
             (breaker(&space, &webhook), "postrider:{s-1}:breaker:w.1"),
             (window("s-1/master/w.1/Entry/{odd}"), "postrider:{s-1}:window:s-1/master/w.1/Entry/{odd}"),
-            (newest("s-1/master/w.1", at), "postrider:{s-1}:newest:7:s-1/master/w.1"),
+            (gathered("s-1/master/w.1", at), "postrider:{s-1}:gathered:7:s-1/master/w.1"),
             (webhooks(&space), "postrider:{s-1}:webhooks2"),
         ] {
             assert_eq!(key, expected);

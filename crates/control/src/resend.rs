@@ -64,6 +64,7 @@ impl Control {
             generation: delivery.delivery.generation,
             attempt: 1,
             window: None,
+            coalesced: None,
         };
         self.queue(DeliverMessage { event: carried, lane: Lane::Fresh, targets: vec![target] }).await?;
         Ok(delivery)

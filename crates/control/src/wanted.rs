@@ -1,9 +1,10 @@
 //! Checks what a webhook subscribes to: topics, triggers, limits, filters.
 
 use postrider_dialects::Dialect;
+use postrider_dialects::topics::understand_trigger;
 use postrider_domain::filter::{Condition, Filter, FilterPath};
 use postrider_domain::topic::{ActionPattern, EventType, TopicPattern};
-use postrider_domain::trigger::{Limits, Trigger};
+use postrider_domain::trigger::{Limits, Trigger, Written};
 use postrider_domain::webhook::{Topic, Wants};
 
 use crate::draft::{ConditionDraft, FilterDraft, TriggerDraft, WebhookDraft};
@@ -38,7 +39,7 @@ pub(crate) fn wants(draft: &WebhookDraft, dialect: &dyn Dialect, findings: &mut 
     let triggers = bounded("triggers", &draft.triggers, MOST, findings)
         .iter()
         .enumerate()
-        .map(|(at, trigger)| self::trigger(at, trigger, dialect, findings))
+        .flat_map(|(at, draft)| self::triggers(at, draft, dialect, findings))
         .collect();
     Wants {
         topics,
@@ -91,8 +92,54 @@ fn topics(given: &[String], dialect: &dyn Dialect, findings: &mut Findings<'_>) 
     topics
 }
 
-fn trigger(at: usize, draft: &TriggerDraft, dialect: &dyn Dialect, findings: &mut Findings<'_>) -> Trigger {
+/// What one trigger means: in Postrider's words one, in a dialect's one for each type.
+fn triggers(
+    at: usize,
+    draft: &TriggerDraft,
+    dialect: &dyn Dialect,
+    findings: &mut Findings<'_>,
+) -> Vec<Trigger> {
     let path = format!("triggers[{at}]");
+    let actions = bounded(&format!("{path}.actions"), &draft.actions, MOST, findings);
+    let event_type = draft.event_type.as_deref().filter(|text| *text != "*");
+    match understand_trigger(event_type, actions) {
+        None => vec![trigger(&path, draft, dialect, findings)],
+        Some(Err((at, error))) => {
+            let fix = "name an action that this type has in the dialect's words, or * for any";
+            let fault = FieldFault::new(format!("{path}.actions[{at}]"), "format", error.to_string(), fix);
+            findings.faults.push(fault.given(draft.actions.get(at).map_or("", String::as_str)));
+            Vec::new()
+        }
+        Some(Ok(patterns)) => {
+            let words = draft.actions.join(", ");
+            let given = format!("{path} {} {words}", event_type.unwrap_or("*"));
+            findings.warn(given.trim_end(), &patterns, dialect);
+            let limits = limits(&format!("{path}."), &draft.content_types, &draft.entities, findings);
+            let written = Written::InWords {
+                event_type: event_type.map(str::to_owned),
+                actions: draft.actions.clone(),
+            };
+            by_type(&patterns, &limits, written)
+        }
+    }
+}
+
+/// A trigger for each type among the patterns, the first of them as it was written.
+fn by_type(patterns: &[TopicPattern], limits: &Limits, written: Written) -> Vec<Trigger> {
+    let mut triggers: Vec<Trigger> = Vec::new();
+    for TopicPattern { event_type, action } in patterns {
+        if let Some(known) = triggers.iter_mut().find(|one| one.event_type == *event_type) {
+            known.actions.push(action.clone());
+            continue;
+        }
+        let written = if triggers.is_empty() { written.clone() } else { Written::Continued };
+        let (event_type, actions) = (event_type.clone(), vec![action.clone()]);
+        triggers.push(Trigger { event_type, actions, limits: limits.clone(), written });
+    }
+    triggers
+}
+
+fn trigger(path: &str, draft: &TriggerDraft, dialect: &dyn Dialect, findings: &mut Findings<'_>) -> Trigger {
     let event_type = draft.event_type.as_deref().filter(|text| *text != "*");
     let event_type = event_type.and_then(|text| match EventType::new(text) {
         Ok(event_type) => Some(event_type),
@@ -106,7 +153,7 @@ fn trigger(at: usize, draft: &TriggerDraft, dialect: &dyn Dialect, findings: &mu
     });
     let mut actions = Vec::new();
     let name = format!("{path}.actions");
-    for (at, text) in bounded(&name, &draft.actions, MOST, findings).iter().enumerate() {
+    for (at, text) in draft.actions.iter().take(MOST).enumerate() {
         match ActionPattern::parse(text) {
             Ok(action) => actions.push(action),
             Err(error) => findings.faults.push(
@@ -126,7 +173,7 @@ fn trigger(at: usize, draft: &TriggerDraft, dialect: &dyn Dialect, findings: &mu
         findings.warn(&given, &[pattern], dialect);
     }
     let limits = limits(&format!("{path}."), &draft.content_types, &draft.entities, findings);
-    Trigger { event_type, actions, limits }
+    Trigger { event_type, actions, limits, written: Written::Plainly }
 }
 
 fn limits(path: &str, content_types: &[String], entities: &[String], findings: &mut Findings<'_>) -> Limits {

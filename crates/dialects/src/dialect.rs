@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use postrider_domain::delivery::DeliveryId;
 use postrider_domain::event::{Event, EventHead};
+use postrider_domain::gathering::Coalesced;
 use postrider_domain::outcome::{self, Ended, Outcome};
 use postrider_domain::retry::{RetryOn, RetryPolicy};
 use postrider_domain::secret::OpenedSecrets;
@@ -38,8 +39,18 @@ pub struct Occasion<'a> {
     pub message_id: DeliveryId,
     /// From 1.
     pub attempt: u32,
+    /// What a coalesced call stands for beside its own event.
+    pub coalesced: Option<&'a Coalesced>,
     /// When the request is made.
     pub now: Timestamp,
+}
+
+/// How long a call to a webhook may take, and how long until its connection stands.
+pub fn deadlines(dialect: &dyn Dialect, webhook: &Webhook) -> (Duration, Option<Duration>) {
+    match webhook.timeout {
+        Some(own) => (own, None),
+        None => (dialect.default_timeout(), dialect.connect_timeout()),
+    }
 }
 
 /// How one CMS speaks.
@@ -75,6 +86,12 @@ pub trait Dialect: Send + Sync {
     /// One deadline over resolve, connect, headers and body, unless the webhook says.
     fn default_timeout(&self) -> Duration {
         DEFAULT_TIMEOUT
+    }
+
+    /// Until when a connection must stand (resolve, connect and TLS together), where that is sooner. It is part of
+    /// [`Dialect::default_timeout`]: a webhook with a time-out of its own has that alone.
+    fn connect_timeout(&self) -> Option<Duration> {
+        None
     }
 
     /// Whether its requests are always signed: a webhook made without a secret gets a fresh one

@@ -1,9 +1,10 @@
 //! How each CMS speaks: native payloads to events, events to signed requests.
 //!
-//! One file per dialect. Everything here is a pure function of its arguments: no I/O, no clock, no randomness.
+//! One file per dialect. Everything here is a pure function of its arguments: no I/O, no clock, no randomness (but for
+//! [`contentstack::sign`], whose library draws its own).
 //!
 //! - [`native`]: Postrider's own JSON, in and out.
-//! - [`standard_webhooks`]: the Standard Webhooks specification, out.
+//! - [`standard_webhooks`]: the Standard Webhooks specification, in and out.
 //! - [`cometcms`]: CometCMS, in and out.
 //! - [`datocms`]: DatoCMS, in and out.
 //! - [`contentful`]: Contentful, in and out.
@@ -39,6 +40,7 @@ pub mod slack;
 pub mod standard_webhooks;
 pub mod topics;
 
+mod coalesced;
 mod envelope;
 mod escape;
 mod fields;
@@ -49,7 +51,7 @@ mod js_json;
 mod ordered;
 mod percent;
 
-use postrider_domain::call::RecordedResponse;
+use postrider_domain::call::{Failure, RecordedResponse};
 use postrider_domain::outcome::{Ended, Outcome};
 use postrider_domain::retry::RetryOn;
 use postrider_domain::webhook::WebhookAction;
@@ -110,6 +112,11 @@ pub fn judge(
     }
 }
 
+/// Why an answer is no success, where its status alone does not tell: what Slack says. For the log.
+pub fn refusal(action: &WebhookAction, response: &RecordedResponse) -> Option<Failure> {
+    action.slack().and_then(|_| slack::failure(response))
+}
+
 /// The dialect of this name.
 pub fn dialect(name: &str) -> Option<&'static dyn Dialect> {
     DIALECTS.iter().copied().find(|dialect| dialect.name() == name)
@@ -143,7 +150,7 @@ mod tests {
     fn a_source_can_have_the_dialects_that_read_their_own_webhooks() {
         assert_eq!(
             source_names(),
-            ["native", "cometcms", "contentful", "datocms", "contentstack", "contismo"]
+            ["native", "standard-webhooks", "cometcms", "contentful", "datocms", "contentstack", "contismo"]
         );
     }
 }

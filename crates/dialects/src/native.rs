@@ -3,11 +3,11 @@
 //! Out: the event, compact, `data`, `previous` and `related` byte for byte as they came, with the headers
 //! `Postrider-Event`, `Postrider-Topic`, `Postrider-Delivery` (the same for all repeats) and `Postrider-Attempt`; a webhook
 //! with signing secrets also gets the headers of Standard Webhooks. The CMS's own webhook, as a source received it, stays
-//! inside.
+//! inside. A coalesced call lists what it stands for as `coalesced`.
 //!
 //! In: strict. Unknown fields, duplicate fields and texts beyond their limits are refused, all at once, each with its
 //! place. `type`, `action` and `resource.id` are required; `occurredAt` is now and `data` is `null` unless given; `null`
-//! elsewhere counts as absent. `space` and `environment` may be repeated in the body, and then must be those of the
+//! elsewhere counts as absent, and `coalesced` is passed over. `space` and `environment` may be repeated in the body, and then must be those of the
 //! address.
 
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use postrider_domain::json::Json;
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::topic::{Action, EventType};
 
+use crate::coalesced;
 use crate::dialect::{Dialect, Occasion};
 use crate::envelope::write_head;
 use crate::fields::{Faults, Fields, LONGEST_TEXT, LONGEST_URL, json};
@@ -28,7 +29,7 @@ use crate::standard_webhooks;
 /// The name webhooks choose it by.
 pub const NAME: &str = "native";
 
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 15] = [
     "id",
     "space",
     "environment",
@@ -43,6 +44,7 @@ const FIELDS: [&str; 14] = [
     "related",
     "data",
     "previous",
+    coalesced::MEMBER,
 ];
 const RESOURCE: [&str; 8] = ["id", "contentType", "slug", "locale", "version", "title", "state", "url"];
 const ACTOR: [&str; 2] = ["id", "type"];
@@ -69,7 +71,7 @@ impl Dialect for Native {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        let said = Said { topic: head.topic(), headers, payload: Bytes::from(write_event(occasion.event)) };
+        let said = Said { topic: head.topic(), headers, payload: Bytes::from(write_call(occasion)) };
         assemble(occasion, said, |rendered| {
             if occasion.secrets.signing.is_empty() {
                 return Ok(Vec::new());
@@ -85,6 +87,15 @@ impl Dialect for Native {
     /// Keeps no `source`: the event is all that there is.
     fn read(&self, received: &Received<'_>) -> Result<Event, ReadErrors> {
         read(received.body, received.scope, received.now, received.fallback_id.clone())
+    }
+}
+
+/// Writes the event of a call, with what the call stands for as its last member, `coalesced`.
+pub(crate) fn write_call(occasion: &Occasion<'_>) -> String {
+    let event = write_event(occasion.event);
+    match occasion.coalesced {
+        Some(coalesced) => coalesced::beside(&event, coalesced),
+        None => event,
     }
 }
 
@@ -120,6 +131,28 @@ pub fn read(text: &str, scope: &Scope, now: Timestamp, fallback_id: EventId) -> 
     let Some(mut fields) = Fields::of_payload(text, &mut faults) else { return Err(faults.into_list()) };
     let id = read_id(&mut fields, &mut faults).unwrap_or(fallback_id);
     check_scope(&mut fields, scope, &mut faults);
+    read_rest(fields, (scope, now), id, faults)
+}
+
+/// Reads an event of another Postrider: its space and environment are those of the other, and not looked at.
+pub(crate) fn read_from_elsewhere(
+    text: &str,
+    scope: &Scope,
+    now: Timestamp,
+    fallback_id: EventId,
+) -> Result<Event, ReadErrors> {
+    let mut faults = Faults::default();
+    let Some(mut fields) = Fields::of_payload(text, &mut faults) else { return Err(faults.into_list()) };
+    let id = read_id(&mut fields, &mut faults).unwrap_or(fallback_id);
+    read_rest(fields, (scope, now), id, faults)
+}
+
+fn read_rest(
+    mut fields: Fields<'_>,
+    (scope, now): (&Scope, Timestamp),
+    id: EventId,
+    mut faults: Faults,
+) -> Result<Event, ReadErrors> {
     let event_type = fields
         .required("type", "say what it happened to, for example \"type\": \"Entry\"", &mut faults)
         .and_then(|text| {

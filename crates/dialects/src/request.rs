@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::dialect::Occasion;
 use crate::pointer::{self, Reshaped};
-use crate::{contentful, mustache};
+use crate::{coalesced, contentful, mustache};
 
 /// Who we say we are.
 pub const USER_AGENT: &str = concat!("Postrider/", env!("CARGO_PKG_VERSION"));
@@ -191,7 +191,9 @@ pub(crate) fn assemble(
     let content_type = content_type.map(|(_, value)| value.as_str());
     let (url, body) = match &target.render {
         Render::Dialect | Render::Transformation(_) => (url, body),
-        Render::Mustache(templates) => mustache::reshape(target, templates, content_type, body)?,
+        Render::Mustache(templates) => {
+            mustache::reshape(target, templates, content_type, body, occasion.coalesced)?
+        }
     };
     let mut rendered = Rendered { method: target.method, url, headers, body: carries_body.then_some(body) };
     let signatures = sign(&rendered)?;
@@ -228,6 +230,9 @@ fn own_headers(
     let unsaid = common.into_iter().filter(|(name, _)| !own(name));
     let mut headers: Vec<_> = unsaid.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     headers.extend(said);
+    let told =
+        occasion.coalesced.map(|coalesced| (coalesced::HEADER.to_owned(), coalesced::header(coalesced)));
+    headers.extend(told);
     if let Some(content_type) = content_type {
         headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
         headers.push(("Content-Type".to_owned(), content_type));

@@ -1,11 +1,13 @@
-//! Standard Webhooks, out (specification: standard-webhooks/standard-webhooks, spec/standard-webhooks.md).
+//! Standard Webhooks, in and out (specification: standard-webhooks/standard-webhooks, spec/standard-webhooks.md). In is
+//! [`mod@read`].
 //!
-//! Body: `{"type":"Entry.publish","timestamp":"…","data":{…}}` with the event in Postrider's own JSON as `data` and the
+//! Out: body `{"type":"Entry.publish","timestamp":"…","data":{…}}` with the event in Postrider's own JSON as `data` and the
 //! instant it happened as `timestamp`. Headers: `webhook-id` (`msg_` and the id that all repeats share),
 //! `webhook-timestamp` (seconds, of this attempt) and `webhook-signature`: `v1,` and the Base64 of
 //! HMAC-SHA256(`id.timestamp.body`), one for each secret that counts now, newest first, separated by spaces.
 //!
-//! A secret `whsec_…` is Base64 of the key; any other text is the key itself.
+//! A secret `whsec_…` is Base64 of the key; any other text is the key itself. What came in from a sender of Standard Webhooks
+//! leaves with the same body, byte for byte.
 
 use std::time::Duration;
 
@@ -14,15 +16,28 @@ use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use bytes::Bytes;
+use postrider_domain::event::Event;
 use postrider_domain::retry::RetryPolicy;
 
 use crate::dialect::{DEFAULT_TIMEOUT, Dialect, Occasion};
 use crate::hash::hmac_sha256;
-use crate::native::write_event;
+use crate::native::write_call;
+use crate::read_error::ReadErrors;
+use crate::received::{Proof, Received};
 use crate::request::{RenderError, Rendered, Said, assemble};
 
-/// The name webhooks choose it by.
+pub mod read;
+
+/// The name webhooks and sources choose it by.
 pub const NAME: &str = "standard-webhooks";
+/// The header that names a message: the same on every attempt.
+pub const ID: &str = "webhook-id";
+/// The header that says when an attempt was signed, in seconds since 1970.
+pub const TIMESTAMP: &str = "webhook-timestamp";
+/// The header with the signatures.
+pub const SIGNATURE: &str = "webhook-signature";
+/// The fields of the body that are stamped anew with each attempt: none.
+pub const STAMPED: [&str; 0] = [];
 /// What a secret begins with when the rest is Base64.
 pub const SECRET_PREFIX: &str = "whsec_";
 
@@ -46,13 +61,17 @@ impl Dialect for StandardWebhooks {
             return Err(RenderError::NoSecret(NAME));
         }
         let head = &occasion.event.head;
-        // Type, action and instant have no character that JSON escapes.
-        let body = format!(
-            r#"{{"type":"{}","timestamp":"{}","data":{}}}"#,
-            head.topic(),
-            head.occurred_at,
-            write_event(occasion.event)
-        );
+        let own = occasion.event.content.source.as_ref().filter(|source| source.dialect == NAME);
+        let body = match own {
+            Some(source) => source.body.as_str().to_owned(),
+            // Type, action and instant have no character that JSON escapes.
+            None => format!(
+                r#"{{"type":"{}","timestamp":"{}","data":{}}}"#,
+                head.topic(),
+                head.occurred_at,
+                write_call(occasion)
+            ),
+        };
         let said = Said {
             topic: head.topic(),
             headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],
@@ -72,6 +91,18 @@ impl Dialect for StandardWebhooks {
     fn needs_secret(&self) -> bool {
         true
     }
+
+    fn proof(&self) -> Option<Proof> {
+        Some(Proof::Signature { header: SIGNATURE })
+    }
+
+    fn is_genuine(&self, received: &Received<'_>) -> bool {
+        read::is_genuine(received)
+    }
+
+    fn read(&self, received: &Received<'_>) -> Result<Event, ReadErrors> {
+        read::read(received)
+    }
 }
 
 /// The three headers for a body, signed with every secret that counts now.
@@ -85,9 +116,9 @@ pub(crate) fn sign(occasion: &Occasion<'_>, body: &[u8]) -> Result<[(String, Str
         .map(|secret| signature(secret, &id, seconds, body))
         .collect::<Result<_, _>>()?;
     Ok([
-        ("webhook-id".to_owned(), id),
-        ("webhook-timestamp".to_owned(), seconds.to_string()),
-        ("webhook-signature".to_owned(), signatures.join(" ")),
+        (ID.to_owned(), id),
+        (TIMESTAMP.to_owned(), seconds.to_string()),
+        (SIGNATURE.to_owned(), signatures.join(" ")),
     ])
 }
 

@@ -150,6 +150,63 @@ pub fn understand(given: &str) -> Result<Vec<TopicPattern>, InvalidTopic> {
     if patterns.is_empty() { Ok(vec![TopicPattern::parse(given)?]) } else { Ok(patterns) }
 }
 
+/// What a trigger in a dialect's own words means: a type of that dialect with its actions (`item` with `publish`, `content` with
+/// `published`, `content_types.entries` with `create`), or, without a type, whole topics as actions (`Entry Published`). `None`
+/// when there is no such word in it. An error says which action is no word of that type.
+///
+/// A type without an action, or with `*`, is all that the dialect tells about it.
+pub fn understand_trigger(
+    event_type: Option<&str>,
+    actions: &[String],
+) -> Option<Result<Vec<TopicPattern>, (usize, InvalidTopic)>> {
+    let all = || TABLES.iter().flat_map(|(_, table)| table.iter());
+    let named = |given: &str| all().any(|foreign| foreign.given == given);
+    let Some(event_type) = event_type else {
+        return actions.iter().any(|action| named(action)).then(|| {
+            let each = actions.iter().enumerate().map(|(at, action)| {
+                let meant = if named(action) { understand(action) } else { any_type(action) };
+                meant.map_err(|error| (at, error))
+            });
+            Ok(distinct(each.collect::<Result<Vec<_>, _>>()?))
+        });
+    };
+    let rest = |foreign: &Foreign| foreign.given.strip_prefix(event_type)?.strip_prefix('.');
+    let first = all().find(|foreign| rest(foreign).is_some())?;
+    let whole = || {
+        let words: Vec<&str> = match format!("{event_type}.*") {
+            star if named(&star) => return understand(&star),
+            _ => all()
+                .filter(|one| rest(one).is_some() && one.event_type == first.event_type)
+                .map(|one| one.given)
+                .collect(),
+        };
+        Ok(words.into_iter().map(understand).collect::<Result<Vec<_>, _>>()?.concat())
+    };
+    if actions.is_empty() {
+        return Some(whole().map(|all| distinct(vec![all])).map_err(|error| (0, error)));
+    }
+    let each = actions.iter().enumerate().map(|(at, action)| {
+        let meant = if action == "*" { whole() } else { understand(&format!("{event_type}.{action}")) };
+        meant.map_err(|error| (at, error))
+    });
+    Some(each.collect::<Result<Vec<_>, _>>().map(distinct))
+}
+
+fn any_type(action: &str) -> Result<Vec<TopicPattern>, InvalidTopic> {
+    Ok(vec![TopicPattern { event_type: None, action: ActionPattern::parse(action)? }])
+}
+
+/// All of them in their order, each once.
+fn distinct(lists: Vec<Vec<TopicPattern>>) -> Vec<TopicPattern> {
+    let mut distinct = Vec::new();
+    for pattern in lists.into_iter().flatten() {
+        if !distinct.contains(&pattern) {
+            distinct.push(pattern);
+        }
+    }
+    distinct
+}
+
 /// The topics that a dialect has words for, in its own words.
 pub fn own_names(dialect: &str) -> impl Iterator<Item = &'static str> {
     let rows = table(dialect);
@@ -200,6 +257,60 @@ mod tests {
         assert_eq!(printed("*.*"), ["*.*"]);
         assert_eq!(printed("ContentManagement.Entry.*"), ["Entry.*"]);
         assert!(understand("nonsense").is_err());
+    }
+
+    fn meant(event_type: Option<&str>, actions: &[&str]) -> Option<Vec<String>> {
+        let actions: Vec<String> = actions.iter().map(|&action| action.to_owned()).collect();
+        let meant = understand_trigger(event_type, &actions)?.expect("words of a dialect");
+        Some(meant.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_trigger_may_be_given_in_a_dialects_words() {
+        let all = |list: &[&str]| Some(list.iter().map(|&text| text.to_owned()).collect::<Vec<_>>());
+        assert_eq!(meant(Some("item"), &["publish"]), all(&["Entry.publish"]));
+        assert_eq!(
+            meant(Some("item"), &["update", "delete"]),
+            all(&["Entry.save", "Entry.delete", "Entry.trash"])
+        );
+        let of_model = ["ContentType.save", "Field.create", "Field.save", "Field.delete"];
+        assert_eq!(meant(Some("item_type"), &["update"]), all(&of_model));
+        assert_eq!(meant(Some("environment"), &[]), all(&["Environment.*"]));
+        assert_eq!(meant(Some("maintenance_mode"), &["*"]), all(&["MaintenanceMode.change"]));
+        let of_content = [
+            "Entry.create",
+            "Entry.save",
+            "Entry.publish",
+            "Entry.unpublish",
+            "Entry.trash",
+            "Entry.delete",
+            "Entry.restore",
+        ];
+        assert_eq!(meant(Some("content"), &[]), all(&of_content));
+        assert_eq!(meant(Some("content"), &["published"]), all(&["Entry.publish"]));
+        let of_types = ["ContentType.create", "ContentType.save", "ContentType.delete"];
+        assert_eq!(meant(Some("content_types"), &[]), all(&of_types), "its entries are told apart");
+        assert_eq!(meant(Some("content_types.entries"), &["publish.fail"]), all(&["Entry.publish.fail"]));
+        assert_eq!(meant(None, &["Entry Published", "archive"]), all(&["Entry.publish", "*.archive"]));
+        for plain in [meant(Some("Entry"), &["publish"]), meant(None, &["publish"]), meant(None, &[])] {
+            assert_eq!(plain, None, "no word of a dialect");
+        }
+        let unknown =
+            understand_trigger(Some("content_types.entries"), &["create".to_owned(), "melt!".to_owned()]);
+        assert_eq!(unknown.expect("its type is").expect_err("no action").0, 1);
+    }
+
+    #[test]
+    fn every_topic_of_a_dialect_can_be_given_as_a_trigger() {
+        for foreign in TABLES.iter().flat_map(|(_, table)| table.iter()) {
+            let expected: Vec<_> = printed(foreign.given);
+            let split = foreign.given.rsplit_once('.').filter(|_| !foreign.given.contains(' '));
+            let given = split.map_or_else(
+                || meant(None, &[foreign.given]),
+                |(event_type, action)| meant(Some(event_type), &[action]),
+            );
+            assert_eq!(given, Some(expected), "{}", foreign.given);
+        }
     }
 
     #[test]

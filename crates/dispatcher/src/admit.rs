@@ -9,7 +9,7 @@ use postrider_domain::message::DeliverMessage;
 use postrider_domain::record::Record;
 use postrider_ports::progress::Asked;
 use postrider_ports::queue::{Message, Received};
-use postrider_ports::windows::Newest;
+use postrider_ports::windows::Coalesced;
 use tracing::{debug, warn};
 
 use crate::backlog;
@@ -33,6 +33,7 @@ pub(crate) async fn admit(
     drop(slots);
     ask_suspects(worker, &mut planned).await;
     ask_windows(worker, &mut planned).await;
+    ask_what_they_stand_for(worker, &mut planned).await;
     planned
 }
 
@@ -103,7 +104,7 @@ async fn ask_windows(worker: &Worker, planned: &mut [(Ticket, Plan)]) {
         }
     };
     for (((ticket, plan), window), newest) in asking.into_iter().zip(&windows).zip(newest) {
-        if let Some(newest) = newest.filter(|newest| is_newer(newest, window, ticket.id)) {
+        if let Some(newest) = newest.filter(|newest| newest.supersedes(&window.rank, ticket.id)) {
             let reason = format!("a newer state of the window until {} was sent instead", window.ends_at);
             let by = Some(newest.delivery);
             let record = ticket.ended(DeliveryState::Superseded, reason, by, worker.now());
@@ -113,6 +114,23 @@ async fn ask_windows(worker: &Worker, planned: &mut [(Ticket, Plan)]) {
     }
 }
 
-fn is_newer(newest: &Newest, window: &Window, id: DeliveryId) -> bool {
-    newest.delivery != id && newest.rank > window.rank
+/// Notes what the calls of windows stand for, once for all attempts. Without an answer they do not say.
+async fn ask_what_they_stand_for(worker: &Worker, planned: &mut [(Ticket, Plan)]) {
+    let is_unasked = |(ticket, plan): &&mut (Ticket, Plan)| {
+        let target = &ticket.target;
+        matches!(plan, Plan::Deliver) && target.window.is_some() && target.coalesced.is_none()
+    };
+    let asking: Vec<&mut (Ticket, Plan)> = planned.iter_mut().filter(is_unasked).collect();
+    if asking.is_empty() {
+        return;
+    }
+    let windows: Vec<Window> = asking.iter().filter_map(|(ticket, _)| ticket.target.window.clone()).collect();
+    match worker.deps.windows.coalesced(&windows).await {
+        Ok(coalesced) => {
+            for ((ticket, _), coalesced) in asking.into_iter().zip(coalesced) {
+                ticket.target.coalesced = coalesced.filter(Coalesced::is_worth_telling).map(Arc::new);
+            }
+        }
+        Err(error) => warn!(%error, "windows cannot be read; their calls do not say what they stand for"),
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use postrider_dialects::dialect::deadlines;
 use postrider_dialects::mask::Mask;
 use postrider_dialects::{Dialect, Occasion, RenderError, Rendered};
 use postrider_domain::call::{CallRecord, Failure, RecordedRequest, RecordedResponse, Timings};
@@ -52,6 +53,7 @@ struct Ready {
     rendered: Rendered,
     mask: Mask,
     timeout: Duration,
+    connect: Option<Duration>,
 }
 
 /// Why there is no request.
@@ -95,7 +97,10 @@ pub(crate) async fn call(worker: &Worker, turn: &Turn<'_>, event: &Event) -> Res
     worker.metrics.stage(Stage::Call).record(sent.timings.total);
     worker.metrics.called(outcome, &ended);
     let (response, failure) = match sent.result {
-        Ok(response) => (Some(response), None),
+        Ok(response) => {
+            let refused = postrider_dialects::refusal(&known.webhook.action, &response);
+            (Some(response), refused)
+        }
         Err(failure) => (None, Some(failure)),
     };
     let (state, next_at) = match next(worker, known, attempt, outcome) {
@@ -137,9 +142,13 @@ fn render(worker: &Worker, turn: &Turn<'_>, event: &Event) -> Result<Ready, Unre
     let secrets = open_webhook(worker.deps.secrets.as_ref(), webhook, space, dialect.signs_with_space(), now)
         .map_err(|error| shut(&error))?;
     let message_id = if ticket.target.generation == 0 { ticket.id } else { ticket.delivery().message_id() };
-    let occasion = Occasion { event, webhook, space, secrets: &secrets, message_id, attempt, now };
+    let coalesced = ticket.target.coalesced.as_deref();
+    let occasion = Occasion { event, webhook, space, secrets: &secrets, message_id, attempt, coalesced, now };
     match postrider_dialects::render(dialect, &occasion, &worker.settings.slack_base_url) {
-        Ok(rendered) => Ok(Ready { rendered, mask: Mask::new(webhook, &secrets), timeout: timeout(known) }),
+        Ok(rendered) => {
+            let (timeout, connect) = deadlines(dialect, webhook);
+            Ok(Ready { rendered, mask: Mask::new(webhook, &secrets), timeout, connect })
+        }
         Err(RenderError::NotExpressible { reason, .. }) => Err(Unready::NotExpressible(reason)),
         Err(error) => Err(Unready::Fault(error.to_string())),
     }
@@ -153,7 +162,7 @@ fn shut(error: &PortError) -> Unready {
 
 /// Sends it; what comes back is masked.
 async fn send(worker: &Worker, ready: Ready, trace: &TraceContext) -> (RecordedRequest, Sent) {
-    let Ready { mut rendered, mask, timeout } = ready;
+    let Ready { mut rendered, mask, timeout, connect } = ready;
     // A webhook that sets a trace of its own keeps it.
     if let Some(parent) = &trace.parent
         && !rendered.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("traceparent"))
@@ -164,7 +173,7 @@ async fn send(worker: &Worker, ready: Ready, trace: &TraceContext) -> (RecordedR
     }
     let recorded = mask.request(&rendered, timeout);
     let Rendered { method, url, headers, body } = rendered;
-    let request = Request { method: method.as_str().to_owned(), url, headers, body, timeout };
+    let request = Request { method: method.as_str().to_owned(), url, headers, body, timeout, connect };
     let Sent { result, timings } = worker.deps.sender.send(request).await;
     let result = match result {
         Ok(response) => Ok(mask.response(&response)),

@@ -6,13 +6,11 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::join_all;
-use postrider_domain::coalesce::Window;
-use postrider_domain::delivery::DeliveryId;
 use postrider_domain::message::{DeliverMessage, EventMessage, Queue};
 use postrider_domain::record::Record;
 use postrider_ports::error::{PortError, PortErrorKind, PortResult};
 use postrider_ports::queue::{Consume, Lease, Outgoing, Received};
-use postrider_ports::windows::Opening;
+use postrider_ports::windows::{Entry, Opening};
 use postrider_runtime::trace::Span;
 use tokio::task::JoinSet;
 use tracing::{error, warn};
@@ -197,8 +195,7 @@ async fn publish(worker: &Worker, mut messages: Vec<Outgoing<DeliverMessage>>) -
 
 /// Only what was confirmed may make older deliveries superfluous.
 async fn register(worker: &Worker, works: &[Work]) {
-    let confirmed: Vec<(Window, DeliveryId)> =
-        works.iter().flat_map(|work| work.fanout.registrations()).collect();
+    let confirmed: Vec<Entry> = works.iter().flat_map(|work| work.fanout.registrations()).collect();
     if confirmed.is_empty() {
         return;
     }

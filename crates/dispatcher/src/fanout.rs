@@ -12,7 +12,7 @@ use postrider_domain::message::{BUNDLE_LIMIT, DeliverMessage, Lane, Target, Trac
 use postrider_domain::record::{Decision, MatchRecord};
 use postrider_domain::timestamp::Timestamp;
 use postrider_ports::queue::Outgoing;
-use postrider_ports::windows::Opening;
+use postrider_ports::windows::{CoalescedEvent, Entry, Opening};
 
 use crate::matching::Matched;
 
@@ -31,6 +31,7 @@ pub(crate) struct Fanout {
 struct Coalesced {
     webhook: WebhookId,
     verdict: Verdict,
+    rule: CoalesceRule,
     key: String,
     ends_at: Timestamp,
 }
@@ -48,6 +49,7 @@ impl Fanout {
             match rule {
                 None => at_once.push((webhook, verdict)),
                 Some(rule) => coalesced.push(Coalesced {
+                    rule,
                     key: rule.key_for(&webhook, &head),
                     ends_at: head.accepted_at.plus(rule.window),
                     webhook,
@@ -97,17 +99,22 @@ impl Fanout {
     }
 
     /// What the windows are told once the messages are confirmed.
-    pub(crate) fn registrations(&self) -> impl Iterator<Item = (Window, DeliveryId)> {
+    pub(crate) fn registrations(&self) -> impl Iterator<Item = Entry> {
         let head = &self.event.head;
-        self.coalesced
-            .iter()
-            .map(|one| (self.window(one), DeliveryId::derive(&head.scope, &head.id, &one.webhook, 0)))
+        self.coalesced.iter().map(|one| Entry {
+            window: self.window(one),
+            delivery: DeliveryId::derive(&head.scope, &head.id, &one.webhook, 0),
+            event: CoalescedEvent::of(head),
+        })
     }
 
     /// What the log is told once the messages are confirmed.
     pub(crate) fn record(self, at: Timestamp) -> MatchRecord {
         let at_once = self.at_once.into_iter().map(|(webhook, verdict)| (webhook, verdict, None));
-        let coalesced = self.coalesced.into_iter().map(|one| (one.webhook, one.verdict, Some(one.ends_at)));
+        let coalesced = self.coalesced.into_iter().map(|one| {
+            let verdict = one.verdict.coalesced(one.rule);
+            (one.webhook, verdict, Some(one.ends_at))
+        });
         let wanted = at_once.chain(coalesced);
         let wanted = wanted.map(|(webhook, verdict, due_at)| Decision { webhook, verdict, due_at });
         let decisions = wanted.chain(self.misses).collect();
@@ -134,5 +141,5 @@ impl Fanout {
 }
 
 fn first_attempt(webhook: &WebhookId, window: Option<Window>) -> Target {
-    Target { webhook: webhook.clone(), generation: 0, attempt: 1, window }
+    Target { webhook: webhook.clone(), generation: 0, attempt: 1, window, coalesced: None }
 }

@@ -1,5 +1,7 @@
 //! Coalescing: the events of one window become one call with the newest state (DESIGN §4.4).
 
+use std::cmp::Ordering;
+use std::fmt;
 use std::time::Duration;
 
 use crate::event::EventHead;
@@ -41,16 +43,28 @@ pub enum CoalesceKey {
     Resource,
 }
 
-/// Decides which of two events of a window is newer: the higher resource version, else the later occurrence, else
-/// the greater id.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// What tells which of two events of a window is newer, compared as a [`Ranking`] says.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rank {
-    /// `resource.version`; an event without one ranks below any with one.
+    /// `resource.version`.
     pub version: Option<i64>,
     /// When it happened.
     pub occurred_at: Timestamp,
     /// The last word.
     pub event: EventId,
+}
+
+/// How the events of a window are compared. Versions say most, but tell nothing about an event without one, such as many an
+/// unpublish: "compare versions where both have one, else times" is no order, since three events can each be newer than the
+/// next. So a whole window is ranked in one of two ways, and each of them is a total order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ranking {
+    /// The higher version, else the later occurrence, else the greater id. For windows of one resource in which every event
+    /// has a version, or none has.
+    Version,
+    /// The later occurrence; at the same instant what has no version, else the higher version, else the greater id. For
+    /// windows in which only some events have a version, and for those of many resources, whose versions count apart.
+    Time,
 }
 
 /// Which window a delivery belongs to; travels with it.
@@ -92,5 +106,34 @@ impl Rank {
     /// How new an event is.
     pub fn of(head: &EventHead) -> Self {
         Self { version: head.resource.version, occurred_at: head.occurred_at, event: head.id.clone() }
+    }
+
+    /// Compares two events of one window: greater is newer, equal is the same event.
+    pub fn compare(&self, other: &Self, by: Ranking) -> Ordering {
+        let (version, time) = (self.version.cmp(&other.version), self.occurred_at.cmp(&other.occurred_at));
+        let bare = self.version.is_none().cmp(&other.version.is_none());
+        let first = match by {
+            Ranking::Version => version.then(time),
+            Ranking::Time => time.then(bare).then(version),
+        };
+        first.then_with(|| self.event.cmp(&other.event))
+    }
+}
+
+impl Window {
+    /// Whether it is of one resource, see [`CoalesceRule::key_for`]: three parts name the webhook, two more the resource.
+    pub fn is_of_one_resource(&self) -> bool {
+        self.key.split('/').count() > 3
+    }
+}
+
+/// For people: `into one call per resource each 20 s`.
+impl fmt::Display for CoalesceRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let per = match self.key {
+            CoalesceKey::Webhook => "webhook",
+            CoalesceKey::Resource => "resource",
+        };
+        write!(f, "into one call per {per} each {} s", self.window.as_secs_f64())
     }
 }

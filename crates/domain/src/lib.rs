@@ -7,7 +7,7 @@
 //! - [`event`]: one thing that happened to one resource.
 //! - [`source`]: where a CMS's own webhooks come in.
 //! - [`topic`], [`trigger`], [`filter`], [`matching`]: which events a [`webhook`] wants, and why.
-//! - [`delivery`], [`outcome`], [`retry`], [`coalesce`]: what becomes of one event for one webhook.
+//! - [`delivery`], [`outcome`], [`retry`], [`coalesce`], [`gathering`]: what becomes of one event for one webhook.
 //! - [`call`], [`record`]: what the log keeps of it; [`diagnosis`]: what a failed call means.
 //! - [`operational`]: what is told of webhooks themselves.
 //! - [`space`]: what holds for all webhooks of a space.
@@ -19,6 +19,7 @@ pub mod delivery;
 pub mod diagnosis;
 pub mod event;
 pub mod filter;
+pub mod gathering;
 pub mod id;
 pub mod json;
 pub mod matching;

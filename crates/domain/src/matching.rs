@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use crate::coalesce::CoalesceRule;
 use crate::event::EventHead;
 use crate::filter::{Filter, FilterPath};
-use crate::trigger::Outside;
-use crate::webhook::{Status, Webhook};
+use crate::operational::is_operational;
+use crate::trigger::{Outside, Trigger, Written, content_type};
+use crate::webhook::{Status, Topic, Webhook};
 
 /// The decision about one webhook for one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +85,12 @@ impl Verdict {
         Self { matched: true, rule, detail }
     }
 
+    /// The same for an event that does not go out at once: `topics[0] Entry.*; coalesced into one call per resource each 20 s`.
+    #[must_use]
+    pub fn coalesced(self, rule: CoalesceRule) -> Self {
+        Self { detail: format!("{}; coalesced {rule}", self.detail), ..self }
+    }
+
     /// A refusal by a rule.
     pub fn no(rule: Rule, detail: impl Into<String>) -> Self {
         Self { matched: false, rule, detail: detail.into() }
@@ -117,21 +125,46 @@ fn subscription(webhook: &Webhook, head: &EventHead) -> Verdict {
     let wants = &webhook.wants;
     for (at, topic) in wants.topics.iter().enumerate() {
         if topic.pattern.takes(&head.event_type, &head.action) {
-            return Verdict::yes(Rule::Topic, format!("topics[{at}] {}", topic.given));
+            let place = place_of_topic(&wants.topics[..=at]);
+            return Verdict::yes(Rule::Topic, format!("topics[{place}] {}", topic.given));
         }
     }
     let mut near_miss = None;
     for (at, trigger) in wants.triggers.iter().enumerate().filter(|(_, trigger)| trigger.takes(head)) {
+        let place = || name_of_trigger(&wants.triggers[..=at]);
         match trigger.limits.admit(head) {
-            Ok(()) => return Verdict::yes(Rule::Trigger, format!("triggers[{at}]")),
-            Err(outside) => near_miss = Some((at, outside)),
+            Ok(()) => return Verdict::yes(Rule::Trigger, place()),
+            Err(outside) => near_miss = Some((place(), outside)),
         }
     }
     match near_miss {
-        Some((at, outside)) => {
-            Verdict::no(Rule::Trigger, format!("triggers[{at}] {}", outside_text(outside, head)))
+        Some((place, outside)) => {
+            Verdict::no(Rule::Trigger, format!("{place} {}", outside_text(outside, head)))
+        }
+        None if is_operational(head) => {
+            let why = "no topic or trigger names the type Webhook, and * does not stand for it";
+            Verdict::no(Rule::Topic, why)
         }
         None => Verdict::no(Rule::Topic, format!("no topic or trigger takes {}", head.topic())),
+    }
+}
+
+/// Where the last of these topics stands in the list that its user gave: one topic may mean several patterns.
+fn place_of_topic(topics: &[Topic]) -> usize {
+    topics.windows(2).filter(|pair| pair[0].given != pair[1].given).count()
+}
+
+/// The last of these triggers as its user knows it: `triggers[1]`, or `triggers[1] (item: update)` in a dialect's words.
+fn name_of_trigger(triggers: &[Trigger]) -> String {
+    let given: Vec<&Trigger> = triggers.iter().filter(|one| one.written != Written::Continued).collect();
+    let place = given.len().saturating_sub(1);
+    match given.last().map(|trigger| &trigger.written) {
+        Some(Written::InWords { event_type, actions }) => {
+            let event_type = event_type.as_deref().unwrap_or("*");
+            let actions = if actions.is_empty() { "*".to_owned() } else { actions.join(", ") };
+            format!("triggers[{place}] ({event_type}: {actions})")
+        }
+        _ => format!("triggers[{place}]"),
     }
 }
 
@@ -154,7 +187,7 @@ fn restriction(webhook: &Webhook, head: &EventHead) -> Option<Verdict> {
 fn outside_text(outside: Outside, head: &EventHead) -> String {
     match outside {
         Outside::ContentType => {
-            format!("contentTypes do not list {}", head.resource.content_type.as_deref().unwrap_or("(none)"))
+            format!("contentTypes do not list {}", content_type(head).unwrap_or("(none)"))
         }
         Outside::Entity => format!("entities do not list {}", head.resource.id),
     }

@@ -1,7 +1,10 @@
 //! What travels between the services. How it is written down is `wire`'s business.
 
+use std::sync::Arc;
+
 use crate::coalesce::Window;
 use crate::event::Carried;
+use crate::gathering::Coalesced;
 use crate::id::WebhookId;
 use crate::record::Record;
 
@@ -91,6 +94,8 @@ pub struct Target {
     pub attempt: u32,
     /// The coalescing window it belongs to.
     pub window: Option<Window>,
+    /// What its call stands for, once the window was asked: later attempts say the same as the first.
+    pub coalesced: Option<Arc<Coalesced>>,
 }
 
 /// A batch for the log. Idempotency keys: those of its records.

@@ -12,14 +12,34 @@ pub struct Trigger {
     pub actions: Vec<ActionPattern>,
     /// What it is limited to.
     pub limits: Limits,
+    /// How its user wrote it.
+    pub written: Written,
+}
+
+/// How a trigger was written. One of a dialect that means several types is kept as several triggers, one behind the other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Written {
+    /// In Postrider's words, as they stand in the trigger.
+    #[default]
+    Plainly,
+    /// In a dialect's own words (`item`, `update`); the API shows them so.
+    InWords {
+        /// The type, if one was given.
+        event_type: Option<String>,
+        /// The actions.
+        actions: Vec<String>,
+    },
+    /// It belongs to the trigger before it.
+    Continued,
 }
 
 /// Limits to given content types and entities. An empty list limits nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Only entries of these content types; an event without a content type is outside.
+    /// Only resources of these content types. A content type is of itself; an event of another type that has no content type is
+    /// outside.
     pub content_types: Vec<String>,
-    /// Only these resources, by id.
+    /// Only these resources, by id. A change of a field is one of its content type too.
     pub entities: Vec<String>,
 }
 
@@ -35,23 +55,33 @@ pub enum Outside {
 impl Limits {
     /// Whether the event lies within, else which limit it misses.
     pub fn admit(&self, head: &EventHead) -> Result<(), Outside> {
-        let listed = |list: &[String], value: Option<&str>| {
-            list.is_empty() || value.is_some_and(|value| list.iter().any(|given| given == value))
+        let is_listed = |list: &[String], value: Option<&str>| {
+            value.is_some_and(|value| list.iter().any(|given| given == value))
         };
-        if !listed(&self.content_types, head.resource.content_type.as_deref()) {
+        if !self.content_types.is_empty() && !is_listed(&self.content_types, content_type(head)) {
             return Err(Outside::ContentType);
         }
-        if !listed(&self.entities, Some(&head.resource.id)) {
+        let content_type_of_field = content_type(head).filter(|_| head.event_type.as_str() == "Field");
+        let is_named = is_listed(&self.entities, Some(&head.resource.id))
+            || is_listed(&self.entities, content_type_of_field);
+        if !self.entities.is_empty() && !is_named {
             return Err(Outside::Entity);
         }
         Ok(())
     }
 }
 
+/// The content type that an event is about: what it says, else, for a change of a content type, that one.
+pub fn content_type(head: &EventHead) -> Option<&str> {
+    let resource = &head.resource;
+    let itself = || (head.event_type.as_str() == "ContentType").then_some(resource.id.as_str());
+    resource.content_type.as_deref().or_else(itself)
+}
+
 impl Trigger {
     /// Whether type and action are meant, limits left aside.
     pub fn takes(&self, head: &EventHead) -> bool {
-        self.event_type.as_ref().is_none_or(|wanted| *wanted == head.event_type)
+        head.event_type.is_meant_by(self.event_type.as_ref())
             && (self.actions.is_empty() || self.actions.iter().any(|pattern| pattern.takes(&head.action)))
     }
 }

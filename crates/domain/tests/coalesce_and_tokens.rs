@@ -1,14 +1,13 @@
-//! Which events share a window and which is the newest; what roles may do.
+//! Which events share a window; what roles may do.
 
 use std::time::Duration;
 
-use postrider_domain::coalesce::{AUTO_SAVE_WINDOW, CoalesceKey, CoalesceRule, CoalesceSetting, Rank};
+use postrider_domain::coalesce::{AUTO_SAVE_WINDOW, CoalesceKey, CoalesceRule, CoalesceSetting};
 use postrider_domain::event::{EventHead, Resource};
 use postrider_domain::id::{EnvironmentId, EventId, Scope, SpaceId, TokenId, WebhookId};
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::token::{Grant, Permission, Role, Token};
 use postrider_domain::topic::{Action, EventType};
-use proptest::prelude::*;
 
 fn head(action: &str, resource: &str, version: Option<i64>, at: i64, id: &str) -> EventHead {
     EventHead {
@@ -48,15 +47,6 @@ fn two_documents_share_no_window_by_resource_and_one_by_webhook() {
 }
 
 #[test]
-fn the_newest_has_the_higher_version_else_the_later_time_else_the_greater_id() {
-    let rank = |version, at, id| Rank::of(&head("save", "1", version, at, id));
-    assert!(rank(Some(2), 0, "a") > rank(Some(1), 9, "z"));
-    assert!(rank(Some(1), 0, "a") > rank(None, 9, "z"));
-    assert!(rank(None, 1, "a") > rank(None, 0, "z"));
-    assert!(rank(None, 0, "b") > rank(None, 0, "a"));
-}
-
-#[test]
 fn roles_may_what_they_bundle_and_only_in_their_space() {
     let (own, other) = (SpaceId::new("own").expect("id"), SpaceId::new("other").expect("id"));
     for role in Role::ALL {
@@ -91,13 +81,4 @@ fn a_token_counts_until_it_ends_or_is_revoked() {
     assert!(token.is_valid(at(9)));
     assert!(!token.is_valid(at(10)));
     assert!(!Token { revoked_at: Some(at(1)), ..token }.is_valid(at(5)));
-}
-
-proptest! {
-    #[test]
-    fn ranks_are_a_total_order(a in (any::<Option<i64>>(), 0..9i64, "[a-c]"), b in (any::<Option<i64>>(), 0..9i64, "[a-c]")) {
-        let rank = |(version, at, id): &(Option<i64>, i64, String)| Rank::of(&head("save", "1", *version, *at, id));
-        prop_assert_eq!(rank(&a) > rank(&b), rank(&b) < rank(&a));
-        prop_assert_eq!(rank(&a) == rank(&b), a == b);
-    }
 }

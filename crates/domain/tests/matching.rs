@@ -8,7 +8,7 @@ use postrider_domain::id::{EnvironmentId, EventId, Scope, SpaceId, WebhookId};
 use postrider_domain::matching::{Rule, Verdict, decide, needs_content};
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::topic::{Action, ActionPattern, EventType, TopicPattern};
-use postrider_domain::trigger::{Limits, Trigger};
+use postrider_domain::trigger::{Limits, Trigger, Written};
 use postrider_domain::webhook::{
     Audit, Disabled, DisabledBy, HttpTarget, Method, Render, Status, Topic, Wants, Webhook, WebhookAction,
 };
@@ -75,6 +75,7 @@ fn trigger(event_type: &str, actions: &[&str], content_types: &[&str], entities:
         event_type: Some(EventType::new(event_type).expect("type")),
         actions: actions.iter().map(|one| ActionPattern::parse(one).expect("action")).collect(),
         limits: Limits { content_types: owned(content_types), entities: owned(entities) },
+        written: Written::Plainly,
     }
 }
 

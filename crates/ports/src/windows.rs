@@ -1,11 +1,13 @@
 //! Coalescing windows, shared by all dispatchers (DESIGN §4.4).
 
 use async_trait::async_trait;
-use postrider_domain::coalesce::{Rank, Window};
+use postrider_domain::coalesce::Window;
 use postrider_domain::delivery::DeliveryId;
 use postrider_domain::timestamp::Timestamp;
 
 use crate::error::PortResult;
+
+pub use postrider_domain::gathering::{Coalesced, CoalescedEvent, Newest};
 
 /// A window to be joined.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,13 +20,15 @@ pub struct Opening {
     pub ends_at: Timestamp,
 }
 
-/// The newest known delivery of a window.
+/// A delivery that waits for the end of its window.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Newest {
-    /// How new it is.
-    pub rank: Rank,
-    /// Which it is.
+pub struct Entry {
+    /// Which window, and how new its event is.
+    pub window: Window,
+    /// Its id. Registered again it counts once.
     pub delivery: DeliveryId,
+    /// What a list says of its event.
+    pub event: CoalescedEvent,
 }
 
 /// The windows. Losing them costs more calls, never fewer, and never an older state alone.
@@ -34,10 +38,14 @@ pub trait Windows: Send + Sync {
     /// one round trip for all.
     async fn join(&self, openings: &[Opening]) -> PortResult<Vec<Timestamp>>;
 
-    /// Notes deliveries whose publish was confirmed; the highest rank of a window stays. Kept until 10 minutes after the
-    /// window's end.
-    async fn register(&self, confirmed: &[(Window, DeliveryId)]) -> PortResult<()>;
+    /// Notes deliveries whose publish was confirmed ([`postrider_domain::gathering::Gathering::enter`]). Kept until 10 minutes
+    /// after the window's end.
+    async fn register(&self, confirmed: &[Entry]) -> PortResult<()>;
 
-    /// The newest of each window (by key and end), `None` when it is not known.
+    /// The newest of each window (by key and end), `None` when it is not known. The first who asks settles how the window
+    /// is ranked ([`postrider_domain::gathering::Gathering::newest`]).
     async fn newest(&self, windows: &[Window]) -> PortResult<Vec<Option<Newest>>>;
+
+    /// What a call of each window stands for, `None` when it is not known.
+    async fn coalesced(&self, windows: &[Window]) -> PortResult<Vec<Option<Coalesced>>>;
 }

@@ -1,16 +1,17 @@
 //! A plain memory of windows passes the suite, and broken ones are rejected by the case that is about what they break.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use postrider_domain::coalesce::{Rank, Window};
-use postrider_domain::delivery::DeliveryId;
+use postrider_domain::coalesce::{Rank, Ranking, Window};
+use postrider_domain::gathering::{LISTED, LISTED_BYTES};
 use postrider_domain::timestamp::Timestamp;
 use postrider_ports::clock::Clock;
 use postrider_ports::error::PortResult;
-use postrider_ports::windows::{Newest, Opening, Windows};
+use postrider_ports::windows::{Coalesced, CoalescedEvent, Entry, Newest, Opening, Windows};
 use postrider_testkit::{ManualClock, conformance};
 
 /// What is wrong with a memory of windows.
@@ -31,9 +32,17 @@ enum Flaw {
     LowestRankWins,
     LastRankWins,
     OnlyVersionsRank,
+    TimesDoNotRank,
+    NoVersionIsOldest,
+    ComparesVersionsOfAll,
+    IsRankedAnew,
     LosesTheRace,
     KnowsWhatWasJoined,
     MixesEnds,
+    CountsCopies,
+    ListsAsTheyCome,
+    ListsWithoutEnd,
+    ListsThatManyWhateverTheirSize,
     ForgetsAtTheEnd,
     NeverForgets,
 }
@@ -44,7 +53,8 @@ struct Flawed {
     flaw: Flaw,
     clock: Arc<ManualClock>,
     current: Mutex<HashMap<String, Timestamp>>,
-    newest: Mutex<HashMap<(String, Timestamp), Newest>>,
+    entries: Mutex<HashMap<(String, Timestamp), Vec<Entry>>>,
+    rankings: Mutex<HashMap<(String, Timestamp), Ranking>>,
 }
 
 impl Flawed {
@@ -66,12 +76,60 @@ impl Flawed {
         }
     }
 
-    fn outranks(&self, new: &Rank, known: &Rank) -> bool {
+    fn compare(&self, new: &Rank, known: &Rank, by: Ranking) -> Ordering {
         match self.flaw {
-            Flaw::LowestRankWins => new < known,
-            Flaw::LastRankWins => true,
-            Flaw::OnlyVersionsRank => new.version > known.version,
-            _ => new > known,
+            Flaw::LowestRankWins => known.compare(new, by),
+            Flaw::LastRankWins => Ordering::Greater,
+            Flaw::OnlyVersionsRank => new.version.cmp(&known.version),
+            Flaw::TimesDoNotRank => new.version.cmp(&known.version).then(new.event.cmp(&known.event)),
+            _ => new.compare(known, by),
+        }
+    }
+
+    fn ranking(&self, window: &Window, entries: &[Entry]) -> Ranking {
+        let has = |some: bool| entries.iter().any(|one| one.window.rank.version.is_some() == some);
+        let is_of_many = self.flaw != Flaw::ComparesVersionsOfAll && !window.is_of_one_resource();
+        let is_mixed = self.flaw != Flaw::NoVersionIsOldest && has(true) && has(false);
+        let now = if is_of_many || is_mixed { Ranking::Time } else { Ranking::Version };
+        let mut rankings = self.rankings.lock().expect("no panic");
+        if self.flaw == Flaw::IsRankedAnew { now } else { *rankings.entry(self.key(window)).or_insert(now) }
+    }
+
+    fn newest_of(&self, window: &Window, entries: &[Entry]) -> Option<Newest> {
+        let ranking = self.ranking(window, entries);
+        let newest = entries.iter().reduce(|best, one| {
+            let is_newer = self.compare(&one.window.rank, &best.window.rank, ranking).is_gt();
+            if is_newer { one } else { best }
+        })?;
+        Some(Newest { rank: newest.window.rank.clone(), delivery: newest.delivery, ranking })
+    }
+
+    fn coalesced_of(&self, entries: &[Entry]) -> Coalesced {
+        let mut counted: Vec<&Entry> = Vec::new();
+        for entry in entries {
+            let is_copy = counted.iter().any(|one| one.delivery == entry.delivery);
+            if !is_copy || self.flaw == Flaw::CountsCopies {
+                counted.push(entry);
+            }
+        }
+        let mut events: Vec<CoalescedEvent> = Vec::new();
+        for entry in &counted {
+            let weight: usize = events.iter().map(CoalescedEvent::weight).sum();
+            let fits = weight + entry.event.weight() <= LISTED_BYTES;
+            let is_room = match self.flaw {
+                Flaw::ListsWithoutEnd => true,
+                Flaw::ListsThatManyWhateverTheirSize => events.len() < LISTED,
+                _ => events.len() < LISTED && fits,
+            };
+            if is_room {
+                events.push(entry.event.clone());
+            }
+        }
+        let count = counted.len() as u64;
+        if self.flaw == Flaw::ListsAsTheyCome {
+            Coalesced { count, events }
+        } else {
+            Coalesced::new(count, events)
         }
     }
 
@@ -112,27 +170,34 @@ impl Windows for Flawed {
         Ok(ends)
     }
 
-    async fn register(&self, confirmed: &[(Window, DeliveryId)]) -> PortResult<()> {
-        for (window, delivery) in confirmed {
-            let key = self.key(window);
-            let known = self.newest.lock().expect("no panic").get(&key).cloned();
+    async fn register(&self, confirmed: &[Entry]) -> PortResult<()> {
+        for entry in confirmed {
+            let key = self.key(&entry.window);
+            let mut entries = self.entries.lock().expect("no panic").get(&key).cloned().unwrap_or_default();
             if self.flaw == Flaw::LosesTheRace {
                 tokio::task::yield_now().await;
             }
-            if known.is_none_or(|known| self.outranks(&window.rank, &known.rank)) {
-                let newest = Newest { rank: window.rank.clone(), delivery: *delivery };
-                self.newest.lock().expect("no panic").insert(key, newest);
-            }
+            entries.push(entry.clone());
+            self.entries.lock().expect("no panic").insert(key, entries);
         }
         Ok(())
     }
 
     async fn newest(&self, windows: &[Window]) -> PortResult<Vec<Option<Newest>>> {
-        let known = self.newest.lock().expect("no panic");
+        let known = self.entries.lock().expect("no panic");
         let find = |window: &Window| match known.get(&self.key(window)) {
-            found if !self.forgotten(window) && found.is_some() => found.cloned(),
-            _ if self.flaw == Flaw::KnowsWhatWasJoined => known.values().next().cloned(),
+            Some(entries) if !self.forgotten(window) => self.newest_of(window, entries),
+            _ if self.flaw == Flaw::KnowsWhatWasJoined => self.newest_of(window, known.values().next()?),
             _ => None,
+        };
+        Ok(windows.iter().map(find).collect())
+    }
+
+    async fn coalesced(&self, windows: &[Window]) -> PortResult<Vec<Option<Coalesced>>> {
+        let known = self.entries.lock().expect("no panic");
+        let find = |window: &Window| {
+            let entries = known.get(&self.key(window)).filter(|_| !self.forgotten(window))?;
+            Some(self.coalesced_of(entries))
         };
         Ok(windows.iter().map(find).collect())
     }
@@ -140,7 +205,8 @@ impl Windows for Flawed {
 
 async fn check(flaw: Flaw) -> conformance::Report {
     let make = move |clock| -> Arc<dyn Windows> {
-        Arc::new(Flawed { flaw, clock, current: Mutex::default(), newest: Mutex::default() })
+        let (current, entries, rankings) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Arc::new(Flawed { flaw, clock, current, entries, rankings })
     };
     conformance::windows::check(&make).await
 }
@@ -166,12 +232,20 @@ async fn the_suite_for_windows_rejects_what_is_broken() {
         (Flaw::JoinsTwoEnds, "all_who_join_at_once_agree_on_one_end"),
         (Flaw::LowestRankWins, "the_highest_rank_is_the_newest_in_any_order"),
         (Flaw::LastRankWins, "the_highest_rank_is_the_newest_in_any_order"),
-        (Flaw::OnlyVersionsRank, "rank_is_decided_by_version_then_time_then_id"),
+        (Flaw::OnlyVersionsRank, "versions_rank_first_then_times_then_ids"),
+        (Flaw::TimesDoNotRank, "without_versions_times_rank_first_then_ids"),
+        (Flaw::NoVersionIsOldest, "where_some_have_no_version_times_rank_first"),
+        (Flaw::ComparesVersionsOfAll, "versions_of_many_resources_are_not_compared_before_times"),
+        (Flaw::IsRankedAnew, "how_a_window_is_ranked_is_settled_when_it_is_first_asked"),
         (Flaw::LosesTheRace, "of_many_registered_at_once_the_highest_rank_stays"),
         (Flaw::KnowsWhatWasJoined, "an_unknown_window_has_no_newest"),
         (Flaw::MixesEnds, "windows_of_one_key_are_told_apart_by_their_end"),
-        (Flaw::ForgetsAtTheEnd, "the_newest_is_kept_for_ten_minutes_after_the_end"),
-        (Flaw::NeverForgets, "the_newest_is_kept_for_ten_minutes_after_the_end"),
+        (Flaw::CountsCopies, "a_window_lists_what_it_gathered_and_each_delivery_once"),
+        (Flaw::ListsAsTheyCome, "a_window_lists_what_it_gathered_and_each_delivery_once"),
+        (Flaw::ListsWithoutEnd, "a_list_is_bounded_and_its_count_is_not"),
+        (Flaw::ListsThatManyWhateverTheirSize, "a_list_is_bounded_and_its_count_is_not"),
+        (Flaw::ForgetsAtTheEnd, "what_is_gathered_is_kept_for_ten_minutes_after_the_end"),
+        (Flaw::NeverForgets, "what_is_gathered_is_kept_for_ten_minutes_after_the_end"),
     ] {
         check(flaw).await.assert_rejected(case);
     }

@@ -1,6 +1,7 @@
 //! One event for up to sixteen webhooks, version 1.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use postrider_domain::coalesce::{Rank, Window};
 use postrider_domain::id::{EventId, WebhookId};
@@ -8,6 +9,7 @@ use postrider_domain::message::{DeliverMessage, Lane, Target};
 use serde::{Deserialize, Serialize};
 
 use crate::carried_v1::{self, CarriedV1};
+use crate::coalesced_v1::CoalescedV1;
 use crate::fields::{at, instant, named, within};
 use crate::object::Object;
 use crate::version::{self, V1};
@@ -38,6 +40,9 @@ struct TargetV1<'a> {
     /// The coalescing window.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     win: Option<WindowV1<'a>>,
+    /// What a call of the window stands for.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    all: Option<CoalescedV1<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -111,6 +116,7 @@ impl<'a> From<&'a Target> for TargetV1<'a> {
                     event: window.rank.event.as_str().into(),
                 },
             }),
+            all: target.coalesced.as_deref().map(CoalescedV1::from),
         }
     }
 }
@@ -122,6 +128,7 @@ impl TargetV1<'_> {
             generation: self.generation,
             attempt: self.n,
             window: self.win.map(WindowV1::into_domain).transpose()?,
+            coalesced: self.all.map(|all| within("all", all.into_domain())).transpose()?.map(Arc::new),
         })
     }
 }

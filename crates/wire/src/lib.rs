@@ -8,6 +8,7 @@
 
 mod call_v1;
 mod carried_v1;
+mod coalesced_v1;
 mod content_v1;
 mod decisions_v1;
 mod deliver_v1;
@@ -34,7 +35,7 @@ pub use version::EMITTED;
 /// [`RecordsMessage`](postrider_domain::message::RecordsMessage) (queues),
 /// [`Webhook`](postrider_domain::webhook::Webhook) and
 /// [`SpaceSettings`](postrider_domain::space::SpaceSettings) (store and cache), [`Content`](postrider_domain::event::Content)
-/// (bodies), and for what the log keeps as text: [`EventHead`](postrider_domain::event::EventHead), decisions,
+/// (bodies), [`CoalescedEvent`](postrider_domain::gathering::CoalescedEvent) (windows), and for what the log keeps as text: [`EventHead`](postrider_domain::event::EventHead), decisions,
 /// [`CallRecord`](postrider_domain::call::CallRecord).
 pub trait Wire: Sized {
     /// Writes it in the version that is emitted now ([`EMITTED`]).

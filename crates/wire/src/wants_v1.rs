@@ -2,7 +2,7 @@
 
 use postrider_domain::filter::{Condition, Filter, FilterPath};
 use postrider_domain::topic::{ActionPattern, EventType, TopicPattern};
-use postrider_domain::trigger::{Limits, Trigger};
+use postrider_domain::trigger::{Limits, Trigger, Written};
 use postrider_domain::webhook::{Topic, Wants};
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,25 @@ struct TriggerV1 {
     actions: Vec<String>,
     #[serde(default, skip_serializing_if = "LimitsV1::is_empty")]
     limits: LimitsV1,
+    /// As it was written in a dialect's own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    given: Option<GivenV1>,
+    /// It belongs to the trigger before it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    more: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct GivenV1 {
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    event_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    actions: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -97,6 +116,13 @@ impl From<&Trigger> for TriggerV1 {
             event_type: trigger.event_type.as_ref().map(ToString::to_string),
             actions: trigger.actions.iter().map(ToString::to_string).collect(),
             limits: LimitsV1::from(&trigger.limits),
+            given: match &trigger.written {
+                Written::InWords { event_type, actions } => {
+                    Some(GivenV1 { event_type: event_type.clone(), actions: actions.clone() })
+                }
+                Written::Plainly | Written::Continued => None,
+            },
+            more: trigger.written == Written::Continued,
         }
     }
 }
@@ -155,6 +181,11 @@ impl TriggerV1 {
             event_type: self.event_type.map(|text| at("type", EventType::new(&text))).transpose()?,
             actions: actions.collect::<Result<_, _>>()?,
             limits: self.limits.into_domain(),
+            written: match self.given {
+                _ if self.more => Written::Continued,
+                Some(given) => Written::InWords { event_type: given.event_type, actions: given.actions },
+                None => Written::Plainly,
+            },
         })
     }
 }

@@ -14,6 +14,7 @@ use postrider_domain::event::{
     Actor, BodyRef, Carriage, Carried, Cause, Content, EventHead, Resource, Source, Workflow,
 };
 use postrider_domain::filter::{Condition, Filter, FilterPath};
+use postrider_domain::gathering::{Coalesced, CoalescedEvent};
 use postrider_domain::id::{CallId, EnvironmentId, EventId, Scope, SpaceId, WebhookId};
 use postrider_domain::json::Json;
 use postrider_domain::matching::{Rule, Verdict};
@@ -27,7 +28,7 @@ use postrider_domain::space::{
 };
 use postrider_domain::timestamp::{Day, Timestamp};
 use postrider_domain::topic::{Action, ActionPattern, EventType, TopicPattern};
-use postrider_domain::trigger::{Limits, Trigger};
+use postrider_domain::trigger::{Limits, Trigger, Written};
 use postrider_domain::webhook::{
     Audit, BasicAuth, CustomHeader, Disabled, DisabledBy, Escape, HeaderValue, HttpTarget, Method,
     MustacheTemplate, RateLimit, Render, SigningSecret, SlackTarget, Status, Topic, Transformation, Wants,
@@ -226,11 +227,17 @@ fn full_wants() -> Wants {
     Wants {
         topics: vec![topic("content.published", "Entry.publish"), topic("*.*", "*.*")],
         triggers: vec![
-            Trigger { event_type: None, actions: vec![], limits: Limits::default() },
+            Trigger {
+                event_type: None,
+                actions: vec![],
+                limits: Limits::default(),
+                written: Written::Plainly,
+            },
             Trigger {
                 event_type: Some(EventType::new("Asset").expect("type")),
                 actions: vec![ActionPattern::parse("delete").expect("action")],
                 limits: limits.clone(),
+                written: Written::Plainly,
             },
         ],
         limits,
@@ -327,14 +334,50 @@ fn a_deliver_message_is_written_as_version_1() {
         ends_at: at(20_000),
         rank: Rank { version, occurred_at: at(0), event: EventId::new("e-1").expect("id") },
     };
-    let target = |webhook, window| Target { webhook: webhook_id(webhook), generation: 1, attempt: 2, window };
+    let target = |webhook, window| Target {
+        webhook: webhook_id(webhook),
+        generation: 1,
+        attempt: 2,
+        window,
+        coalesced: None,
+    };
     let targets =
         vec![target("w1", None), target("w2", Some(window(Some(5)))), target("w3", Some(window(None)))];
     let message = |lane, event, targets| DeliverMessage { event, lane, targets };
     assert_frozen(&message(Lane::Fresh, inline(), targets), include_str!("snapshots/deliver_v1_inline.json"));
     assert_frozen(&message(Lane::Late, stored(), vec![]), include_str!("snapshots/deliver_v1_stored.json"));
+    let coalesced = Some(Arc::new(Coalesced { count: 50, events: vec![coalesced_event()] }));
+    let targets = vec![Target { coalesced, ..target("w2", Some(window(None))) }];
+    let frozen = include_str!("snapshots/deliver_v1_coalesced.json");
+    assert_frozen(&message(Lane::Late, stored(), targets), frozen);
     let bulk = String::from_utf8(message(Lane::Bulk, stored(), vec![]).encode()).expect("UTF-8");
     assert!(bulk.starts_with(r#"{"v":1,"lane":"bulk","#), "{bulk}");
+}
+
+fn coalesced_event() -> CoalescedEvent {
+    CoalescedEvent::of(&small_head())
+}
+
+#[test]
+fn an_event_of_a_window_is_written_as_version_1() {
+    assert_frozen(
+        &coalesced_event(),
+        r#"{"v":1,"event":{"id":"e-1","type":"Entry","action":"publish.success","res":"5KsD","at":1767268800000}}"#,
+    );
+}
+
+#[test]
+fn a_trigger_in_a_dialects_words_is_written_as_version_1() {
+    let trigger = |event_type, written| Trigger {
+        event_type: Some(EventType::new(event_type).expect("type")),
+        actions: vec![ActionPattern::parse("save").expect("action")],
+        limits: Limits::default(),
+        written,
+    };
+    let words = Written::InWords { event_type: Some("item_type".into()), actions: vec!["update".into()] };
+    let triggers = vec![trigger("ContentType", words), trigger("Field", Written::Continued)];
+    let webhook = Webhook { wants: Wants { triggers, ..Wants::default() }, ..small_webhook() };
+    assert_frozen(&webhook, include_str!("snapshots/webhook_v1_words.json"));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use postrider_domain::event::{
     Actor, BodyRef, Carriage, Carried, Cause, Content, EventHead, Resource, Source, Workflow,
 };
 use postrider_domain::filter::{Condition, Filter, FilterPath};
+use postrider_domain::gathering::{Coalesced, CoalescedEvent};
 use postrider_domain::id::{CallId, EnvironmentId, EventId, Scope, SpaceId, WebhookId};
 use postrider_domain::json::Json;
 use postrider_domain::matching::{Rule, Verdict};
@@ -25,7 +26,7 @@ use postrider_domain::space::{
 };
 use postrider_domain::timestamp::{Day, Timestamp};
 use postrider_domain::topic::{Action, ActionPattern, EventType, TopicPattern};
-use postrider_domain::trigger::{Limits, Trigger};
+use postrider_domain::trigger::{Limits, Trigger, Written};
 use postrider_domain::webhook::{
     Audit, BasicAuth, CustomHeader, Disabled, DisabledBy, Escape, HeaderValue, HttpTarget, Method,
     MustacheTemplate, RateLimit, Render, SigningSecret, SlackTarget, Status, Topic, Transformation, Wants,
@@ -148,8 +149,17 @@ prop_compose! {
 }
 
 fn deliver() -> impl Strategy<Value = DeliverMessage> {
-    let target = (webhook_id(), any::<u32>(), any::<u32>(), of(window()))
-        .prop_map(|(webhook, generation, attempt, window)| Target { webhook, generation, attempt, window });
+    let events = vec(head().prop_map(|head| CoalescedEvent::of(&head)), 0..3);
+    let coalesced = (any::<u64>(), events).prop_map(|(count, events)| Arc::new(Coalesced { count, events }));
+    let target = (webhook_id(), any::<u32>(), any::<u32>(), of(window()), of(coalesced)).prop_map(
+        |(webhook, generation, attempt, window, coalesced)| Target {
+            webhook,
+            generation,
+            attempt,
+            window,
+            coalesced,
+        },
+    );
     (carried().boxed(), select(Lane::ALL.to_vec()), vec(target, 0..4))
         .prop_map(|(event, lane, targets)| DeliverMessage { event, lane, targets })
 }
@@ -242,11 +252,11 @@ fn trigger() -> impl Strategy<Value = Trigger> {
     let pattern =
         prop_oneof![Just("*".to_owned()), action_text(), "[a-z]{1,8}".prop_map(|stem| format!("{stem}.*")),];
     let pattern = pattern.prop_map(|text| ActionPattern::parse(&text).expect("pattern"));
-    (of(event_type()), vec(pattern, 0..3), limits()).prop_map(|(event_type, actions, limits)| Trigger {
-        event_type,
-        actions,
-        limits,
-    })
+    let in_words = (of(text()), vec(text(), 0..3))
+        .prop_map(|(event_type, actions)| Written::InWords { event_type, actions });
+    let written = prop_oneof![Just(Written::Plainly), in_words, Just(Written::Continued)];
+    (of(event_type()), vec(pattern, 0..3), limits(), written)
+        .prop_map(|(event_type, actions, limits, written)| Trigger { event_type, actions, limits, written })
 }
 
 fn filter() -> impl Strategy<Value = Filter> {
@@ -407,6 +417,7 @@ fn read_everything(bytes: &[u8]) -> usize {
         SpaceSettings::decode(bytes).is_ok(),
         Content::decode(bytes).is_ok(),
         EventHead::decode(bytes).is_ok(),
+        CoalescedEvent::decode(bytes).is_ok(),
         Vec::<Decision>::decode(bytes).is_ok(),
         CallRecord::decode(bytes).is_ok(),
     ]
@@ -431,6 +442,7 @@ proptest! {
         reads_back(&webhook);
         reads_back(&settings);
         reads_back(&content);
+        reads_back(&CoalescedEvent::of(&head));
         reads_back(&head);
         reads_back(&decisions);
         reads_back(&call);

@@ -19,8 +19,8 @@ use postrider_ports::claims::{Claimed, Claims};
 use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::limits::{Breakers, Rates};
 use postrider_ports::progress::Marks;
-use postrider_ports::windows::{Opening, Windows};
-use postrider_testkit::builders::{event_id, scope, space, webhook_id};
+use postrider_ports::windows::{CoalescedEvent, Entry, Opening, Windows};
+use postrider_testkit::builders::{event, event_id, scope, space, webhook_id};
 use postrider_testkit::servers::redis::Server;
 use postrider_testkit::store::MemoryStore;
 use postrider_testkit::{ManualClock, START};
@@ -108,6 +108,8 @@ impl Bench {
         let rank = Rank { version: Some(1), occurred_at: START, event: event_id("e") };
         let window = Window { key: "s/master/w".to_owned(), ends_at: START.plus(SECOND), rank };
         let opening = Opening { key: window.key.clone(), at: START, ends_at: window.ends_at };
+        let told = CoalescedEvent::of(&event("Entry.publish").build().head);
+        let entry = Entry { window: window.clone(), delivery: delivery(), event: told };
         let limit = RateLimit { calls: 10, per: SECOND };
         let done = Progress { state: DeliveryState::Delivered, attempt: 1 };
         let (claims, windows, breakers) = (self.claims(), self.windows(), self.breakers());
@@ -121,8 +123,9 @@ impl Bench {
             (":mark", self.marks().mark(&[(delivery(), done)]).await),
             (":mark", self.marks().marked(&[delivery()]).await.map(drop)),
             ("{s}:window:s/master/w", windows.join(&[opening]).await.map(drop)),
-            ("{s}:newest:", windows.register(&[(window.clone(), delivery())]).await),
-            ("{s}:newest:", windows.newest(&[window]).await.map(drop)),
+            ("{s}:gathered:", windows.register(&[entry]).await),
+            ("{s}:gathered:", windows.newest(&[window.clone()]).await.map(drop)),
+            ("{s}:gathered:", windows.coalesced(&[window]).await.map(drop)),
             ("{s}:bucket:w", self.rates().lease(&s, &w, limit, 1).await.map(drop)),
             ("{s}:breaker:w", breakers.open(&s, &w, START.plus(SECOND)).await),
             ("{s}:breaker:w", breakers.probe(&s, &w, START.plus(SECOND)).await.map(drop)),

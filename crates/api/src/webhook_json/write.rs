@@ -2,7 +2,7 @@
 
 use postrider_control::webhooks::SavedWebhook;
 use postrider_domain::coalesce::{CoalesceKey, CoalesceRule, CoalesceSetting};
-use postrider_domain::trigger::Trigger;
+use postrider_domain::trigger::{Trigger, Written};
 use postrider_domain::webhook::{
     CustomHeader, HeaderValue, HttpTarget, SigningSecret, Status, Wants, Webhook, WebhookAction,
 };
@@ -133,16 +133,24 @@ fn write_wants(written: &mut Value, wants: &Wants) {
         written[name] = json!(list);
     }
     if !wants.triggers.is_empty() {
-        written["triggers"] = wants.triggers.iter().map(trigger).collect();
+        written["triggers"] = wants.triggers.iter().filter_map(trigger).collect();
     }
 }
 
-fn trigger(trigger: &Trigger) -> Value {
+/// A trigger as it was written; `None` for one that belongs to the one before it.
+fn trigger(trigger: &Trigger) -> Option<Value> {
+    let (event_type, actions) = match &trigger.written {
+        Written::Continued => return None,
+        Written::InWords { event_type, actions } => (event_type.clone(), actions.clone()),
+        Written::Plainly => (
+            trigger.event_type.as_ref().map(ToString::to_string),
+            trigger.actions.iter().map(ToString::to_string).collect(),
+        ),
+    };
     let mut written = json!({});
-    if let Some(event_type) = &trigger.event_type {
-        written["type"] = json!(event_type.as_str());
+    if let Some(event_type) = event_type {
+        written["type"] = json!(event_type);
     }
-    let actions: Vec<String> = trigger.actions.iter().map(ToString::to_string).collect();
     for (name, list) in [
         ("actions", &actions),
         ("contentTypes", &trigger.limits.content_types),
@@ -152,5 +160,5 @@ fn trigger(trigger: &Trigger) -> Value {
             written[name] = json!(list);
         }
     }
-    written
+    Some(written)
 }

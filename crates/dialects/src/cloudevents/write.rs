@@ -8,7 +8,7 @@
 //! Structured mode sends one JSON object as `application/cloudevents+json`. Binary mode sends the data as the body and each
 //! attribute as a header `ce-…`, in which a space, `"`, `%` and everything outside U+0021 to U+007E is percent-encoded
 //! (HTTP binding §3.1.3.2). Control characters, which no attribute may hold (spec §3.1), become spaces; empty attributes are
-//! left out. A webhook with signing secrets also gets the headers of Standard Webhooks.
+//! left out. A coalesced call has the extensions `coalescedcount` and `coalescedids`. A webhook with signing secrets also gets the headers of Standard Webhooks.
 
 use std::fmt::Write;
 
@@ -16,6 +16,7 @@ use bytes::Bytes;
 use postrider_domain::event::EventHead;
 
 use super::STRUCTURED;
+use crate::coalesced;
 use crate::dialect::{Dialect, Occasion};
 use crate::options::{self, Switch};
 use crate::request::{RenderError, Rendered, Said, assemble};
@@ -98,6 +99,10 @@ fn attributes(occasion: &Occasion<'_>) -> Vec<(&'static str, String)> {
     ];
     let extensions = extensions(head).into_iter().filter_map(|(name, value)| Some((name, clean(&value?))));
     all.extend(extensions);
+    if let Some(coalesced) = occasion.coalesced {
+        all.push(("coalescedcount", coalesced.count.to_string()));
+        all.push(("coalescedids", coalesced::ids(coalesced)));
+    }
     all.retain(|(_, value)| !value.is_empty());
     all
 }

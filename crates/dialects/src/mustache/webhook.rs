@@ -1,11 +1,13 @@
 //! Templates of webhooks: a custom payload and a URL over the payload that the dialect would send.
 
 use bytes::Bytes;
+use postrider_domain::gathering::Coalesced;
 use postrider_domain::webhook::{Escape, HttpTarget, MustacheTemplate};
 use serde::de::IgnoredAny;
 
 use super::address::{Address, has_dot_segment};
 use super::{Data, Escaping, Fault, Limits, Node, Partials, Template, escape, render};
+use crate::coalesced;
 use crate::request::RenderError;
 
 /// Longest URL that a template may make, in bytes: what proxies and servers agree on.
@@ -26,15 +28,22 @@ pub fn check_url(template: &str) -> Result<String, Vec<Fault>> {
     if faults.is_empty() { Ok(sample) } else { Err(faults) }
 }
 
-/// URL and body of a request of a webhook with templates, over the payload that its dialect would send.
+/// URL and body of a request of a webhook with templates, over the payload that its dialect would send. What a coalesced call
+/// stands for is `coalesced` beside the payload's own members, unless it has that one itself.
 pub(crate) fn reshape(
     target: &HttpTarget,
     templates: &MustacheTemplate,
     content_type: Option<&str>,
     payload: Bytes,
+    coalesced: Option<&Coalesced>,
 ) -> Result<(String, Bytes), RenderError> {
     let text = std::str::from_utf8(&payload).map_err(|_| RenderError::PayloadNotJson)?;
-    let data = Data::parse(text).map_err(|_| RenderError::PayloadNotJson)?;
+    let whole;
+    let mut data = Data::parse(text).map_err(|_| RenderError::PayloadNotJson)?;
+    if let Some(coalesced) = coalesced.filter(|_| data.member(coalesced::MEMBER).0.is_none()) {
+        whole = coalesced::beside(text, coalesced);
+        data = Data::parse(&whole).map_err(|_| RenderError::PayloadNotJson)?;
+    }
     let url = render_url(&target.url, &data)?;
     let body = match &templates.body {
         Some(template) if target.method.carries_body() => {

@@ -1,7 +1,7 @@
 //! What people read in Slack about an event.
 //!
 //! Blocks: a section with what happened and the title (a link where the event has a URL), a section with content type,
-//! actor, state, locale, workflow and cause as far as the event tells, and a line with space, environment and time. `text` is
+//! actor, state, locale, workflow, cause and what a coalesced call stands for as far as the event tells, and a line with space, environment and time. `text` is
 //! the same in one line, for notifications. Texts are cut to Slack's limits with an ellipsis; `&`, `<` and `>` are escaped as
 //! Slack asks, so that no title can mention `<!channel>`; `verbatim` keeps Slack from finding names and links by itself.
 //!
@@ -9,13 +9,14 @@
 //! message (`text`, `blocks`, …), anything else its `text`. The values it inserts are escaped for Slack, and in JSON for JSON.
 
 use postrider_domain::event::EventHead;
+use postrider_domain::gathering::Coalesced;
 use postrider_domain::webhook::{MustacheTemplate, SlackTarget};
 use serde_json::{Map, Value, json};
 
 use crate::dialect::Occasion;
 use crate::js_json::Js;
 use crate::mustache::{Data, Escaping, Limits, Partials, Template};
-use crate::native::write_event;
+use crate::native::write_call;
 use crate::request::RenderError;
 
 /// Longest text of a section, in characters (Block Kit, "Section block").
@@ -34,7 +35,7 @@ pub(crate) fn write(
 ) -> Result<Map<String, Value>, RenderError> {
     let mut message = match target.template.as_ref().and_then(|one| Some((one, one.body.as_deref()?))) {
         Some((settings, template)) => from_template(occasion, settings, template)?,
-        None => own(&occasion.event.head),
+        None => own(&occasion.event.head, occasion.coalesced),
     };
     for unfurl in ["unfurl_links", "unfurl_media"] {
         message.entry(unfurl).or_insert(Value::Bool(false));
@@ -42,7 +43,7 @@ pub(crate) fn write(
     Ok(message)
 }
 
-fn own(head: &EventHead) -> Map<String, Value> {
+fn own(head: &EventHead, coalesced: Option<&Coalesced>) -> Map<String, Value> {
     let what = format!("{} {}", head.event_type, happened(head.action.as_str()));
     let title = title(head);
     let place = link(head).map_or_else(
@@ -51,7 +52,7 @@ fn own(head: &EventHead) -> Map<String, Value> {
     );
     let mut blocks =
         vec![json!({"type": "section", "text": mrkdwn(&format!("*{}*\n{place}", escaped(&what, 200)))})];
-    let fields: Vec<Value> = facts(head)
+    let fields: Vec<Value> = facts(head, coalesced)
         .into_iter()
         .map(|(name, value)| mrkdwn(&format!("*{name}*\n{}", escaped(&value, LONGEST_FIELD - 40))))
         .collect();
@@ -92,7 +93,7 @@ fn link(head: &EventHead) -> Option<String> {
 }
 
 /// At most ten, which is what a section takes.
-fn facts(head: &EventHead) -> Vec<(&'static str, String)> {
+fn facts(head: &EventHead, coalesced: Option<&Coalesced>) -> Vec<(&'static str, String)> {
     let resource = &head.resource;
     let arrow = |from: Option<&String>, to: Option<&String>| {
         format!("{} → {}", from.map_or("?", String::as_str), to.map_or("?", String::as_str))
@@ -108,6 +109,7 @@ fn facts(head: &EventHead) -> Vec<(&'static str, String)> {
         ("Locale", resource.locale.clone()),
         ("Workflow", head.workflow.as_ref().map(|flow| arrow(flow.from.as_ref(), flow.to.as_ref()))),
         ("Because of", cause),
+        ("Stands for", coalesced.map(|all| format!("{} events", all.count))),
     ]
     .into_iter()
     .filter_map(|(name, value)| Some((name, value.filter(|value| !value.trim().is_empty())?)))
@@ -169,7 +171,7 @@ fn from_template(
 ) -> Result<Map<String, Value>, RenderError> {
     let makes_json = template.trim_start().starts_with('{') && !template.trim_start().starts_with("{{");
     let fault = |fault: String| RenderError::Template { part: "message", fault };
-    let event = Js::parse(&write_event(occasion.event)).map_err(|error| fault(error.0))?;
+    let event = Js::parse(&write_call(occasion)).map_err(|error| fault(error.0))?;
     let event = for_slack(event).write();
     let data = Data::parse(&event).map_err(|_| RenderError::PayloadNotJson)?;
     let suited = if makes_json { Escaping::Json } else { Escaping::None };

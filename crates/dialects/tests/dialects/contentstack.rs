@@ -212,6 +212,7 @@ fn sent(
         space,
         secrets,
         message_id: message_id(),
+        coalesced: None,
         attempt: 2,
         now,
     };

@@ -98,6 +98,7 @@ fn the_project_is_the_spaces_setting_else_the_space() {
         space: &space,
         secrets: &none,
         message_id: message_id(),
+        coalesced: None,
         attempt: 1,
         now: noon(),
     };

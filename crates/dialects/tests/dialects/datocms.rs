@@ -51,7 +51,7 @@ fn write_as(event: &Event, webhook: &Webhook, attempt: u32) -> Result<Rendered, 
     space.constants.site_id = Some("205".into());
     let secrets = secrets(&[]);
     let (message_id, now) = (message_id(), noon());
-    datocms().write(&Occasion { event, webhook, space: &space, secrets: &secrets, message_id, attempt, now })
+    datocms().write(&Occasion { event, webhook, space: &space, secrets: &secrets, message_id, coalesced: None, attempt, now })
 }
 
 pub(crate) fn write(event: &Event) -> String {
@@ -149,6 +149,7 @@ fn site_and_environment_are_those_of_the_space_where_nothing_is_set() {
         space: &space,
         secrets: &secrets,
         message_id: message_id(),
+        coalesced: None,
         attempt: 1,
         now: noon(),
     };

@@ -2,6 +2,7 @@
 
 mod cloudevents;
 mod cloudevents_out;
+mod coalesced;
 mod cometcms;
 mod contentful;
 mod contentful_in;
@@ -20,4 +21,5 @@ mod requests;
 mod samples;
 mod slack;
 mod sources;
+mod standard_webhooks_in;
 mod templates;

@@ -7,6 +7,7 @@ use postrider_dialects::{Occasion, RenderError, Rendered, dialect};
 use postrider_domain::coalesce::CoalesceSetting;
 use postrider_domain::delivery::DeliveryId;
 use postrider_domain::event::{Actor, Cause, Content, Event, EventHead, Resource, Workflow};
+use postrider_domain::gathering::Coalesced;
 use postrider_domain::id::{EnvironmentId, EventId, Scope, SpaceId, WebhookId};
 use postrider_domain::json::Json;
 use postrider_domain::secret::{OpenedSecrets, Sealed};
@@ -118,6 +119,16 @@ pub(crate) fn write(
     webhook: &Webhook,
     secrets: &OpenedSecrets,
 ) -> Result<Rendered, RenderError> {
+    write_for(event, webhook, secrets, None)
+}
+
+/// The same for a call that stands for other events too.
+pub(crate) fn write_for(
+    event: &Event,
+    webhook: &Webhook,
+    secrets: &OpenedSecrets,
+    coalesced: Option<&Coalesced>,
+) -> Result<Rendered, RenderError> {
     let space = SpaceSettings::default();
     let occasion = Occasion {
         event,
@@ -125,6 +136,7 @@ pub(crate) fn write(
         space: &space,
         secrets,
         message_id: message_id(),
+        coalesced,
         attempt: 3,
         now: noon(),
     };

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use postrider_domain::coalesce::Window;
 use postrider_domain::delivery::{DeliveryId, Progress};
 use postrider_domain::event::{BodyRef, Content};
-use postrider_domain::id::{SpaceId, WebhookId};
+use postrider_domain::gathering::Gathering;
+use postrider_domain::id::{EventId, SpaceId, WebhookId};
 use postrider_domain::message::{Queue, RecordsMessage, TraceContext};
 use postrider_domain::record::Record;
 use postrider_domain::secret::Sealed;
@@ -23,8 +24,9 @@ use postrider_ports::queue::{Consume, Consumers, Lease, Message, Outgoing, Publi
 use postrider_ports::registry::Disable;
 use postrider_ports::secrets::{Place, Secrets};
 use postrider_ports::subscriptions::{Change, Changes, Snapshot, Subscriptions};
-use postrider_ports::windows::{Newest, Opening, Windows};
+use postrider_ports::windows::{Coalesced, Entry, Newest, Opening, Windows};
 use postrider_testkit::ManualClock;
+use postrider_testkit::store::MemoryStore;
 use tokio::sync::Notify;
 
 use crate::taps::Taps;
@@ -49,7 +51,7 @@ pub(crate) struct State {
     pub(crate) forgotten: u64,
     pub(crate) marks: HashMap<DeliveryId, Progress>,
     pub(crate) windows: HashMap<String, Timestamp>,
-    pub(crate) newest: HashMap<(String, Timestamp), Newest>,
+    pub(crate) gathered: HashMap<(String, Timestamp), Gathering>,
     pub(crate) breakers: HashMap<WebhookId, Breaker>,
     pub(crate) buckets: HashMap<WebhookId, (f64, Timestamp)>,
     pub(crate) bodies: HashMap<[u8; 32], Content>,
@@ -61,11 +63,21 @@ pub(crate) struct State {
     pub(crate) log: HashMap<DeliveryId, Progress>,
     pub(crate) log_lags: bool,
     pub(crate) keys_are_back: bool,
+    /// What is noted of webhooks that are not well.
+    pub(crate) ward: Arc<MemoryStore>,
+    /// When an id was claimed, and whether it is committed.
+    pub(crate) claims: HashMap<EventId, (Timestamp, bool)>,
 }
 
 impl Servers {
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no test panics while it holds the servers")
+    }
+
+    fn gathered<T>(&self, windows: &[Window], ask: impl Fn(&mut Gathering) -> Option<T>) -> Vec<Option<T>> {
+        let mut state = self.lock();
+        let mut find = |one: &Window| ask(state.gathered.get_mut(&(one.key.clone(), one.ends_at))?);
+        windows.iter().map(|one| find(one)).collect()
     }
 }
 
@@ -226,27 +238,26 @@ impl Windows for Servers {
         self.taps.pass("windows.join", join).await
     }
 
-    async fn register(&self, confirmed: &[(Window, DeliveryId)]) -> PortResult<()> {
+    async fn register(&self, confirmed: &[Entry]) -> PortResult<()> {
         let register = async || {
             let mut state = self.lock();
-            for (window, delivery) in confirmed {
-                let newest = Newest { rank: window.rank.clone(), delivery: *delivery };
-                let known =
-                    state.newest.entry((window.key.clone(), window.ends_at)).or_insert(newest.clone());
-                if newest.rank > known.rank {
-                    *known = newest;
-                }
+            for entry in confirmed {
+                let key = (entry.window.key.clone(), entry.window.ends_at);
+                let gathering = state.gathered.entry(key).or_default();
+                gathering.enter(&entry.window, entry.delivery, &entry.event, true);
             }
         };
         self.taps.pass("windows.register", register).await
     }
 
     async fn newest(&self, windows: &[Window]) -> PortResult<Vec<Option<Newest>>> {
-        let read = async || {
-            let state = self.lock();
-            windows.iter().map(|one| state.newest.get(&(one.key.clone(), one.ends_at)).cloned()).collect()
-        };
+        let read = async || self.gathered(windows, Gathering::newest);
         self.taps.pass("windows.newest", read).await
+    }
+
+    async fn coalesced(&self, windows: &[Window]) -> PortResult<Vec<Option<Coalesced>>> {
+        let read = async || self.gathered(windows, |gathering| Some(gathering.coalesced()));
+        self.taps.pass("windows.coalesced", read).await
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use postrider_domain::matching::Rule;
 use postrider_domain::message::Lane;
-use postrider_domain::trigger::{Limits, Trigger};
+use postrider_domain::trigger::{Limits, Trigger, Written};
 use postrider_domain::webhook::Wants;
 use postrider_testkit::builders::{WebhookBuilder, event, webhook};
 
@@ -61,7 +61,12 @@ async fn the_index_finds_exactly_what_testing_every_webhook_finds() {
         let parse = |text: &&str| postrider_domain::topic::ActionPattern::parse(text).expect("a pattern");
         let event_type =
             event_type.map(|text| postrider_domain::topic::EventType::new(text).expect("a type"));
-        Trigger { event_type, actions: actions.iter().map(parse).collect(), limits: Limits::default() }
+        Trigger {
+            event_type,
+            actions: actions.iter().map(parse).collect(),
+            limits: Limits::default(),
+            written: Written::Plainly,
+        }
     };
     let triggers = [
         trigger(None, &[]),

@@ -8,7 +8,7 @@ use super::webhook_id;
 
 /// The first attempt of the automatic delivery to a webhook.
 pub fn target(webhook: &str) -> Target {
-    Target { webhook: webhook_id(webhook), generation: 0, attempt: 1, window: None }
+    Target { webhook: webhook_id(webhook), generation: 0, attempt: 1, window: None, coalesced: None }
 }
 
 /// The first attempts for these webhooks, in the lane `Fresh`.
