@@ -2,7 +2,8 @@
 //!
 //! - `write.rs` stores batches, idempotently and in any order of arrival. A call or a settlement that comes before the
 //!   record of its event's matching makes the delivery, and the event with its head alone; the matching completes both.
-//! - `read.rs`, `pages.rs`, `walks.rs` and `generation.rs` are the read side, `rows.rs` turns rows into words.
+//! - `read.rs`, `pages.rs`, `walks.rs`, `statements.rs` and `generation.rs` are the read side, `rows.rs` turns rows into
+//!   words.
 //! - `progress.rs` answers suspects, `retention.rs` forgets.
 
 mod generation;
@@ -11,5 +12,6 @@ mod progress;
 mod read;
 mod retention;
 mod rows;
+mod statements;
 mod walks;
 mod write;

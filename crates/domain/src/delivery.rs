@@ -131,6 +131,13 @@ impl Progress {
         !known.state.is_final() && (self.state.is_final() || self.attempt > known.attempt)
     }
 
+    /// What stands when both are known, `known` first. Whoever ends a delivery without a call need not know how many there
+    /// were, so the number of attempts never falls.
+    #[must_use]
+    pub fn following(self, known: Self) -> Self {
+        if self.replaces(known) { Self { attempt: self.attempt.max(known.attempt), ..self } } else { known }
+    }
+
     /// Whether attempt number `attempt` has already been made, so that a copy of it must not act again.
     pub fn covers(self, attempt: u32) -> bool {
         self.state.is_final() || self.attempt >= attempt
@@ -166,6 +173,8 @@ mod tests {
         assert!(at(Cancelled, 0).replaces(at(Pending, 3)));
         assert!(!at(Pending, 9).replaces(at(Delivered, 1)));
         assert!(!at(Cancelled, 1).replaces(at(Delivered, 1)));
+        assert_eq!(at(Cancelled, 0).following(at(Pending, 3)), at(Cancelled, 3));
+        assert_eq!(at(Pending, 9).following(at(Delivered, 1)), at(Delivered, 1));
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub struct DeliveryRow {
     pub delivery: DeliveryRef,
     /// Where it stands.
     pub state: DeliveryState,
-    /// Attempts whose outcome is known.
+    /// Attempts whose outcome is known; of one that ended without a call, the highest that was known then.
     pub attempt: u32,
     /// When the next attempt is due.
     pub next_at: Option<Timestamp>,
@@ -87,7 +87,44 @@ pub struct EventRow {
     pub deliveries: Vec<DeliveryRow>,
 }
 
-/// Which calls or deliveries to list. Newest first.
+/// In which order deliveries are listed. Calls always come newest first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// Last changed first; calls: last started first.
+    #[default]
+    Newest,
+    /// First changed first.
+    Oldest,
+    /// Those that have a next attempt and no others, the one that is due first first.
+    Soonest,
+    /// The same the other way round.
+    Latest,
+}
+
+impl Order {
+    /// The same list from its other end.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        match self {
+            Self::Newest => Self::Oldest,
+            Self::Oldest => Self::Newest,
+            Self::Soonest => Self::Latest,
+            Self::Latest => Self::Soonest,
+        }
+    }
+
+    /// Whether it goes by the instant of the next attempt, not by that of the last change.
+    pub fn is_by_next_attempt(self) -> bool {
+        matches!(self, Self::Soonest | Self::Latest)
+    }
+
+    /// Whether later instants come later.
+    pub fn is_ascending(self) -> bool {
+        matches!(self, Self::Oldest | Self::Soonest)
+    }
+}
+
+/// Which calls or deliveries to list, and in which order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogQuery {
     /// Only of this webhook.
@@ -102,10 +139,18 @@ pub struct LogQuery {
     pub action: Option<String>,
     /// Deliveries: only in this state. Calls: only those after which the delivery stood so.
     pub state: Option<DeliveryState>,
-    /// From this instant on.
+    /// Deliveries: only those of which the outcome of an attempt is known, or only the others. Not for calls.
+    pub tried: Option<bool>,
+    /// From this instant on: calls by their start, deliveries by their last change.
     pub from: Option<Timestamp>,
     /// Before this instant.
     pub to: Option<Timestamp>,
+    /// Deliveries whose next attempt is due from this instant on. Only in an order by that.
+    pub next_from: Option<Timestamp>,
+    /// Deliveries whose next attempt is due before this instant. Only in an order by that.
+    pub next_to: Option<Timestamp>,
+    /// In which order. Not for calls.
+    pub order: Order,
     /// What the page before ended with.
     pub cursor: Option<Cursor>,
     /// Leave out this many (with a cursor: 0).
@@ -114,10 +159,10 @@ pub struct LogQuery {
     pub limit: usize,
 }
 
-/// Where a page ended: rows strictly older (in this order) follow.
+/// Where a page ended: rows strictly after it, in the order of the list, follow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    /// The instant of the last row.
+    /// The instant of the last row by which the list is in order.
     pub at: Timestamp,
     /// Its id.
     pub id: uuid::Uuid,
@@ -132,7 +177,7 @@ pub struct Page<T> {
     pub next: Option<Cursor>,
     /// How many there are in all, exact up to [`EXACT_TOTAL`].
     pub total: usize,
-    /// There may be more than `total`: it counts what is among the newest [`LOOKED_AT`] rows. A page may then have fewer
+    /// There may be more than `total`: it counts what is among the first [`LOOKED_AT`] rows. A page may then have fewer
     /// rows than asked for, or none, and still a next one.
     pub at_least: bool,
 }

@@ -109,8 +109,10 @@ impl State {
     fn advance(&mut self, row: DeliveryRow) {
         let progress = |row: &DeliveryRow| Progress { state: row.state, attempt: row.attempt };
         let key = (row.delivery.event.day(), row.id);
-        if self.deliveries.get(&key).is_none_or(|known| progress(&row).replaces(progress(known))) {
-            self.deliveries.insert(key, row);
+        let known = self.deliveries.get(&key).map(progress);
+        if known.is_none_or(|known| progress(&row).replaces(known)) {
+            let attempt = known.map_or(row.attempt, |known| progress(&row).following(known).attempt);
+            self.deliveries.insert(key, DeliveryRow { attempt, ..row });
         }
     }
 

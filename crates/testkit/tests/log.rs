@@ -12,7 +12,7 @@ use postrider_domain::timestamp::{Day, Timestamp};
 use postrider_ports::bodies::Bodies;
 use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::log::{
-    Days, DeliveryRow, EventRow, LogQuery, LogRead, LogWrite, Page, Poisoned, Removed, Retention, StateCounts,
+    Days, DeliveryRow, EventRow, LogQuery, LogRead, LogWrite, Order, Page, Poisoned, Removed, Retention, StateCounts,
 };
 use postrider_ports::progress::{Asked, Progresses};
 use postrider_testkit::ManualClock;
@@ -31,6 +31,9 @@ enum Flaw {
     OldestFirst,
     NoCursor,
     IgnoresFilters,
+    IgnoresOrder,
+    IgnoresTried,
+    IgnoresNext,
     CountsResends,
     AlwaysGenerationOne,
     OpensAnything,
@@ -171,6 +174,9 @@ impl Flawed {
     fn query(&self, query: &LogQuery) -> LogQuery {
         match self.1 {
             Flaw::IgnoresFilters => LogQuery { limit: query.limit, ..LogQuery::default() },
+            Flaw::IgnoresOrder => LogQuery { order: Order::default(), ..query.clone() },
+            Flaw::IgnoresTried => LogQuery { tried: None, ..query.clone() },
+            Flaw::IgnoresNext => LogQuery { next_from: None, next_to: None, ..query.clone() },
             _ => query.clone(),
         }
     }
@@ -259,6 +265,7 @@ rejects! {
         LastWordWins => "writing::a_final_state_never_reopens",
         LastWordWins => "writing::a_delivery_only_moves_forward",
         DoublesCalls => "writing::what_is_written_twice_is_there_once",
+        LastWordWins => "writing::an_end_without_a_call_keeps_the_number_of_attempts",
         PoisonFailsAll => "writing::a_record_that_cannot_be_stored_keeps_no_other_out",
         ForgetsUnlisted => "reading::an_event_is_shown_with_everything_it_caused",
         LosesBodies => "reading::a_large_content_is_shown_from_the_bodies",
@@ -270,6 +277,11 @@ rejects! {
         IgnoresFilters => "reading::every_filter_of_calls_filters",
         IgnoresFilters => "reading::every_filter_of_deliveries_filters",
         IgnoresFilters => "filters::every_combination_of_filters_filters",
+        IgnoresOrder => "filters::deliveries_come_in_the_order_asked_for_page_by_page",
+        NoCursor => "filters::deliveries_come_in_the_order_asked_for_page_by_page",
+        IgnoresFilters => "filters::what_waits_is_found_by_its_next_attempt",
+        IgnoresTried => "filters::what_waits_is_found_by_its_next_attempt",
+        IgnoresNext => "filters::what_waits_is_found_by_its_next_attempt",
         IgnoresFilters => "filters::what_is_rare_among_many_is_found_page_by_page",
         NoCursor => "filters::what_is_rare_among_many_is_found_page_by_page",
         CountsResends => "reading::the_balance_adds_up",

@@ -112,7 +112,10 @@ impl<'r> Batch<'r> {
         let key = (head.day(), entry.delivery.id().0);
         match self.deliveries.get_mut(&key) {
             Some(known) if !entry.progress.replaces(known.progress) => {}
-            Some(known) => *known = entry,
+            Some(known) => {
+                let progress = entry.progress.following(known.progress);
+                *known = DeliveryEntry { progress, ..entry };
+            }
             None => drop(self.deliveries.insert(key, entry)),
         }
     }

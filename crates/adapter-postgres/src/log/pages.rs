@@ -1,4 +1,4 @@
-//! Lists of calls and deliveries, newest first, page by page, along the ways of `walks.rs`.
+//! Lists of calls and deliveries, page by page, along the ways of `walks.rs`.
 //!
 //! The keys of a page are read first, with the sizes of its rows, and then the rows that fit: a page of large calls stays
 //! bounded.
@@ -11,7 +11,7 @@ use sqlx::QueryBuilder;
 use sqlx::postgres::PgRow;
 
 use super::rows;
-use super::walks::{Table, Walk};
+use super::walks::{Table, Walk, way};
 use crate::database::Database;
 use crate::fault::fail;
 use crate::row;
@@ -39,14 +39,14 @@ const CALLS: List<CallRecord> = List {
            JOIN calls c ON c.day = k.day AND c.id = k.id ORDER BY k.place",
     read: rows::call,
 };
-const DELIVERIES: List<DeliveryRow> = List {
-    table: Table { name: "deliveries", at: "updated_at", is_by_day: false },
-    size: "0::bigint",
-    rows: "SELECT d.*, e.head, k.place FROM unnest($1::int[], $2::bytea[]) WITH ORDINALITY AS k(day, id, place) \
-           JOIN deliveries d ON d.day = k.day AND d.id = k.id \
-           JOIN events e ON e.space = d.space AND e.id = d.event AND e.day = d.day ORDER BY k.place",
-    read: rows::delivery,
-};
+/// The deliveries in this order.
+fn deliveries_by(table: Table) -> List<DeliveryRow> {
+    List { table, size: "0::bigint", rows: DELIVERY_ROWS, read: rows::delivery }
+}
+
+const DELIVERY_ROWS: &str = "SELECT d.*, e.head, k.place FROM unnest($1::int[], $2::bytea[]) WITH ORDINALITY AS k(day, id, place) \
+     JOIN deliveries d ON d.day = k.day AND d.id = k.id \
+     JOIN events e ON e.space = d.space AND e.id = d.event AND e.day = d.day ORDER BY k.place";
 
 /// A page of calls.
 pub(super) async fn calls(
@@ -63,7 +63,7 @@ pub(super) async fn deliveries(
     space: &SpaceId,
     query: &LogQuery,
 ) -> PortResult<Page<DeliveryRow>> {
-    page(database, &DELIVERIES, space, query).await
+    page(database, &deliveries_by(Table::of_deliveries(query.order)), space, query).await
 }
 
 async fn page<T>(
@@ -74,14 +74,14 @@ async fn page<T>(
 ) -> PortResult<Page<T>> {
     let cursor = query.cursor.as_ref();
     let (walk, end) = Walk::best(database, list.table, (space, query), &Walk::all(query), cursor).await?;
-    let from_the_top = match cursor {
+    let from_the_start = match cursor {
         Some(_) => Walk::best(database, list.table, (space, query), &[walk], None).await?.1,
         None => end.clone(),
     };
-    let total = total(database, list, (space, query), (walk, from_the_top.as_ref())).await?;
+    let total = total(database, list, (space, query), (walk, from_the_start.as_ref())).await?;
     let limit = query.limit.min(PAGE_LIMIT);
     let keys = keys(database, list, (space, query), (walk, end.as_ref()), limit).await?;
-    let mut page = Page { items: Vec::new(), next: end, total, at_least: from_the_top.is_some() };
+    let mut page = Page { items: Vec::new(), next: end, total, at_least: from_the_start.is_some() };
     let (mut days, mut ids): (Vec<i32>, Vec<Vec<u8>>) = (Vec::new(), Vec::new());
     let (mut last, mut bytes) = (None, 0);
     for (index, key) in keys.iter().enumerate() {
@@ -119,13 +119,14 @@ async fn keys<T>(
     walk.narrow(&mut statement, list.table, (space, query), (query.cursor.as_ref(), end));
     let (limit, skip) = (limit + 1, query.skip);
     statement.push(format!(
-        "{} LIMIT {limit} OFFSET {skip}) k ORDER BY k.at DESC, k.id DESC",
-        Walk::order(list.table, query)
+        "{} LIMIT {limit} OFFSET {skip}) k ORDER BY k.at {way}, k.id {way}",
+        Walk::order(list.table, query),
+        way = way(query)
     ));
     statement.build().fetch_all(database.pool()).await.map_err(fail(WHAT))
 }
 
-/// How many there are, from the newest on: in order, so that the planner takes the index of the way.
+/// How many there are, from the first on: in order, so that the planner takes the index of the way.
 async fn total<T>(
     database: &Database,
     list: &List<T>,

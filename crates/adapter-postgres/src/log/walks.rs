@@ -1,4 +1,5 @@
-//! Along which index a list goes: the rows that share a value, newest first.
+//! Along which index a list goes: the rows that share a value, newest first or oldest first; or the deliveries that have a next
+//! attempt, by its instant.
 //!
 //! Where the index answers everything that is asked for, the list is exact. Where rows must be left out on the way, a page
 //! and a total look at no more than [`LOOKED_AT`] rows, so that the rarest combination is answered as fast as any other:
@@ -9,7 +10,7 @@ use postrider_domain::delivery::DeliveryState;
 use postrider_domain::id::{EnvironmentId, EventId, SpaceId, WebhookId};
 use postrider_domain::timestamp::Timestamp;
 use postrider_ports::error::PortResult;
-use postrider_ports::log::{Cursor, LOOKED_AT, LogQuery};
+use postrider_ports::log::{Cursor, LOOKED_AT, LogQuery, Order};
 use sqlx::{Postgres, QueryBuilder};
 
 use super::rows;
@@ -24,6 +25,14 @@ pub(super) struct Table {
     pub(super) at: &'static str,
     /// Whether the day of a row is the day of that instant, give or take one.
     pub(super) is_by_day: bool,
+}
+
+impl Table {
+    /// The deliveries in this order.
+    pub(super) fn of_deliveries(order: Order) -> Self {
+        let at = if order.is_by_next_attempt() { "next_at" } else { "updated_at" };
+        Self { name: "deliveries", at, is_by_day: false }
+    }
 }
 
 /// The values that a query narrows a list by. The conditions are those of the indexes in `0004_log_lists.sql`, word for
@@ -97,10 +106,15 @@ impl Walk {
         let asked = Column::ALL.into_iter().filter_map(|column| Some((column, column.value(query)?)));
         let asked: Vec<(Column, &str)> = asked.collect();
         // An event has few calls and deliveries; they are all looked at.
-        if query.event.is_some() || asked.is_empty() {
+        if query.event.is_some() || asked.is_empty() && !is_narrowed(query) {
             return vec![Self { column: None, is_exact: true }];
         }
-        let is_exact = asked.len() == 1;
+        // One index has all that have a next attempt: there are few.
+        if query.order.is_by_next_attempt() {
+            let is_exact = asked.is_empty() && !is_narrowed(query);
+            return vec![Self { column: None, is_exact }];
+        }
+        let is_exact = asked.len() == 1 && !is_narrowed(query);
         let walks = asked.iter().filter(|(column, value)| column.has(value));
         let walks: Vec<_> = walks.map(|(column, _)| Self { column: Some(*column), is_exact }).collect();
         if walks.is_empty() { vec![Self { column: None, is_exact: false }] } else { walks }
@@ -119,7 +133,9 @@ impl Walk {
             let end =
                 if walk.is_exact { None } else { walk.end(database, table, (space, query), cursor).await? };
             let is_better = best.as_ref().is_none_or(|(_, reached)| match (reached, &end) {
-                (Some(reached), Some(end)) => (end.at, end.id) < (reached.at, reached.id),
+                (Some(reached), Some(end)) => {
+                    ((end.at, end.id) < (reached.at, reached.id)) != query.order.is_ascending()
+                }
                 (reached, _) => reached.is_some(),
             });
             let is_complete = end.is_none();
@@ -147,7 +163,7 @@ impl Walk {
         statement.push_bind(space.as_str().to_owned());
         self.push(&mut statement, query);
         within(&mut statement, table, query, cursor);
-        statement.push(format!(" ORDER BY {at} DESC, id DESC LIMIT 1 OFFSET {}", LOOKED_AT - 1));
+        statement.push(format!("{} LIMIT 1 OFFSET {}", Self::order(table, query), LOOKED_AT - 1));
         let fail = fail("list the log");
         let last = statement.build().fetch_optional(database.pool()).await.map_err(fail)?;
         last.map(|last| Ok(Cursor { at: row::at(&last, "at")?, id: rows::uuid(row::get(&last, "id")?)? }))
@@ -156,17 +172,20 @@ impl Walk {
 
     /// The rows of this way.
     fn push(self, statement: &mut QueryBuilder<Postgres>, query: &LogQuery) {
+        if query.order.is_by_next_attempt() {
+            statement.push(" AND next_at IS NOT NULL");
+        }
         if let Some((column, value)) = self.column.and_then(|column| Some((column, column.value(query)?))) {
             statement.push(format!(" AND {} = ", column.name())).push_bind(value.to_owned());
             statement.push(column.condition());
         }
     }
 
-    /// `ORDER BY …`, newest first. The few rows of an event have no index in this order, so they are told not to look for
-    /// one.
+    /// `ORDER BY …`. The few rows of an event have no index in this order, so they are told not to look for one.
     pub(super) fn order(table: Table, query: &LogQuery) -> String {
         let instant = if query.event.is_some() { format!("({} + 0)", table.at) } else { table.at.to_owned() };
-        format!(" ORDER BY {instant} DESC, id DESC")
+        let way = way(query);
+        format!(" ORDER BY {instant} {way}, id {way}")
     }
 
     /// `FROM … WHERE …` of the rows that a query asks for from a place on, as far as the way goes.
@@ -188,33 +207,67 @@ impl Walk {
                 statement.push(format!(" AND ({} || '') = ", column.name())).push_bind(value.to_owned());
             }
         }
+        narrow_further(statement, query);
         within(statement, table, query, cursor);
         if let Some(end) = end {
-            after(statement, table, end.at);
-            statement.push(format!(" AND ({}, id) >= (", table.at)).push_bind(end.at.unix_ms());
+            let compare = if query.order.is_ascending() { "<=" } else { ">=" };
+            if !query.order.is_ascending() {
+                after(statement, table, end.at);
+            }
+            statement.push(format!(" AND ({}, id) {compare} (", table.at)).push_bind(end.at.unix_ms());
             statement.push(", ").push_bind(end.id.as_bytes().to_vec()).push(")");
         }
     }
 }
 
-/// The window of a query, and what comes before a place.
+/// How instants are ordered.
+pub(super) fn way(query: &LogQuery) -> &'static str {
+    if query.order.is_ascending() { "ASC" } else { "DESC" }
+}
+
+/// Whether something is asked for that no index is in order by.
+fn is_narrowed(query: &LogQuery) -> bool {
+    query.tried.is_some() || query.order.is_by_next_attempt() && (query.from.is_some() || query.to.is_some())
+}
+
+/// What [`is_narrowed`] says. Expressions again: the way is chosen.
+fn narrow_further(statement: &mut QueryBuilder<Postgres>, query: &LogQuery) {
+    if let Some(tried) = query.tried {
+        statement.push(" AND (attempt > 0) = ").push_bind(tried);
+    }
+    if query.order.is_by_next_attempt() {
+        if let Some(from) = query.from {
+            statement.push(" AND (updated_at + 0) >= ").push_bind(from.unix_ms());
+        }
+        if let Some(to) = query.to {
+            statement.push(" AND (updated_at + 0) < ").push_bind(to.unix_ms());
+        }
+    }
+}
+
+/// The window of a query, and what comes after a place.
 fn within(statement: &mut QueryBuilder<Postgres>, table: Table, query: &LogQuery, cursor: Option<&Cursor>) {
-    if let Some(from) = query.from {
+    let by_next = query.order.is_by_next_attempt();
+    let (from, to) = if by_next { (query.next_from, query.next_to) } else { (query.from, query.to) };
+    if let Some(from) = from {
         statement.push(format!(" AND {} >= ", table.at)).push_bind(from.unix_ms());
         after(statement, table, from);
     }
-    if let Some(to) = query.to {
+    if let Some(to) = to {
         statement.push(format!(" AND {} < ", table.at)).push_bind(to.unix_ms());
         before(statement, to);
     }
     if let Some(cursor) = cursor {
-        statement.push(format!(" AND ({}, id) < (", table.at)).push_bind(cursor.at.unix_ms());
+        let compare = if query.order.is_ascending() { ">" } else { "<" };
+        statement.push(format!(" AND ({}, id) {compare} (", table.at)).push_bind(cursor.at.unix_ms());
         statement.push(", ").push_bind(cursor.id.as_bytes().to_vec()).push(")");
-        before(statement, cursor.at);
+        if !query.order.is_ascending() {
+            before(statement, cursor.at);
+        }
     }
 }
 
-/// Leaves out the partitions of later days: nothing is called or changed before its day, but for the clocks.
+/// Leaves out the partitions of later days: nothing is called, changed or due before its day, but for the clocks.
 fn before(statement: &mut QueryBuilder<Postgres>, at: Timestamp) {
     statement.push(" AND day <= ").push_bind(at.day().0.saturating_add(1));
 }

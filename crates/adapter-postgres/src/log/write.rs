@@ -168,7 +168,8 @@ pub(super) async fn write_deliveries(
          next_at, reason, superseded_by, updated_at) \
          SELECT * FROM unnest($1::int[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], \
          $8::text[], $9::bigint[], $10::text[], $11::bigint[], $12::bigint[], $13::bytea[], $14::bytea[], $15::bigint[]) \
-         ON CONFLICT (day, id) DO UPDATE SET state = excluded.state, attempt = excluded.attempt, \
+         ON CONFLICT (day, id) DO UPDATE SET state = excluded.state, \
+         attempt = GREATEST(deliveries.attempt, excluded.attempt), \
          next_at = excluded.next_at, reason = excluded.reason, superseded_by = excluded.superseded_by, \
          updated_at = excluded.updated_at \
          WHERE deliveries.state = 'pending' AND (excluded.state <> 'pending' OR excluded.attempt > deliveries.attempt)",

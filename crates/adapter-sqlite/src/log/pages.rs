@@ -1,4 +1,4 @@
-//! Lists of calls and deliveries, newest first, page by page, along the ways of `walks.rs`. The rows of a page are read one
+//! Lists of calls and deliveries, page by page, along the ways of `walks.rs`. The rows of a page are read one
 //! by one, so that a page of large calls is never in memory twice.
 
 use postrider_domain::call::CallRecord;
@@ -10,7 +10,8 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::rows;
-use super::walks::{CALLS, DELIVERIES, Place, Walk, Walks, bind_between, bottom, top};
+use super::statements::{CALLS, Walk, Walks};
+use super::walks::{Place, of_deliveries};
 use crate::database::Database;
 use crate::fault::port_error;
 
@@ -49,7 +50,7 @@ pub(super) async fn deliveries(
     space: &SpaceId,
     query: &LogQuery,
 ) -> PortResult<Page<DeliveryRow>> {
-    page(database, (&DELIVERIES, A_DELIVERY), space, query).await
+    page(database, (of_deliveries(query.order), A_DELIVERY), space, query).await
 }
 
 async fn page<T>(
@@ -60,22 +61,23 @@ async fn page<T>(
 ) -> PortResult<Page<T>> {
     let fail = |error| port_error(WHAT, error);
     let mut reader = database.reader(WHAT).await?;
-    let top = top(query);
-    let from = query.cursor.as_ref().map_or(top, |cursor| top.min((cursor.at, cursor.id)));
+    let (start, from) = (walks.start(query), walks.first(query));
     let asked = (space, query);
     let mut page = Page { items: Vec::new(), next: None, total: 0, at_least: false };
-    let Some((walk, end)) = Walk::best(&walks.serving(query), &mut reader, asked, from).await? else {
+    let Some((walk, end)) = walks.best(&walks.serving(query), &mut reader, asked, from).await? else {
         return Ok(page);
     };
-    let from_the_top = match query.cursor {
-        Some(_) => Walk::best(&[walk], &mut reader, asked, top).await?.and_then(|(_, end)| end),
+    let from_the_start = match query.cursor {
+        Some(_) => walks.best(&[walk], &mut reader, asked, start).await?.and_then(|(_, end)| end),
         None => end.clone(),
     };
-    page.total = total(&mut reader, walk, asked, (top, bottom(from_the_top.as_ref()))).await.map_err(fail)?;
-    page.at_least = from_the_top.is_some();
+    let whole = (start, walks.bottom(from_the_start.as_ref()));
+    page.total = total(&mut reader, (walks, walk), asked, whole).await.map_err(fail)?;
+    page.at_least = from_the_start.is_some();
     let limit = query.limit.min(PAGE_LIMIT);
     // One key more than asked for tells whether another page follows.
-    let keys = bind_between(sqlx::query(walk.keys), asked, (from, bottom(end.as_ref())))
+    let keys = walks
+        .bind_between(sqlx::query(walk.keys), asked, (from, walks.bottom(end.as_ref())))
         .bind(i64::try_from(limit + 1).unwrap_or(i64::MAX))
         .bind(i64::try_from(query.skip).unwrap_or(i64::MAX))
         .fetch_all(&mut *reader)
@@ -109,10 +111,10 @@ async fn page<T>(
 
 async fn total(
     reader: &mut SqliteConnection,
-    walk: Walk,
+    (walks, walk): (&Walks, Walk),
     asked: (&SpaceId, &LogQuery),
     part: (Place, Place),
 ) -> Result<usize, sqlx::Error> {
-    let counted = bind_between(sqlx::query(walk.count), asked, part).fetch_one(reader).await?;
+    let counted = walks.bind_between(sqlx::query(walk.count), asked, part).fetch_one(reader).await?;
     Ok(usize::try_from(counted.try_get::<i64, _>(0)?).unwrap_or(EXACT_TOTAL).min(EXACT_TOTAL))
 }

@@ -201,10 +201,10 @@ pub(super) struct NewDelivery<'a> {
 
 impl NewDelivery<'_> {
     /// Takes a row that is there further; `false` if there is none, or it stays. The WHERE is [`Progress::replaces`] in
-    /// SQL.
+    /// SQL, the new attempt [`Progress::following`].
     async fn advance(&self, connection: &mut SqliteConnection) -> Result<bool, Fault> {
         let done = sqlx::query(
-            "UPDATE deliveries SET state = ?3, attempt = ?4, next_at = ?5, reason = ?6, superseded_by = ?7, \
+            "UPDATE deliveries SET state = ?3, attempt = max(attempt, ?4), next_at = ?5, reason = ?6, superseded_by = ?7, \
              updated_at = ?8 WHERE day = ?1 AND id = ?2 AND state = 'pending' AND (?3 <> 'pending' OR ?4 > attempt)",
         )
         .bind(self.delivery.event.day().0)

@@ -114,7 +114,7 @@ async fn the_database_says_what_the_rule_of_the_domain_says() {
             batch.push(Record::Call(Box::new(one)));
         }
         let id = id_of(&format!("e{n}"), "w1");
-        let stands = if second.replaces(first) { second } else { first };
+        let stands = second.following(first);
         expected.push((Asked { id, day: NOON.day() }, Some(stands)));
     }
     rig.database.write(&batch).await.expect("written");

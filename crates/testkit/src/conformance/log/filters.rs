@@ -8,12 +8,12 @@ use postrider_domain::event::Carried;
 use postrider_domain::id::EnvironmentId;
 use postrider_domain::record::Record;
 use postrider_domain::timestamp::Timestamp;
-use postrider_ports::log::{Cursor, LOOKED_AT, LogQuery};
+use postrider_ports::log::{Cursor, DeliveryRow, LOOKED_AT, LogQuery, Order};
 
 use super::{LogBench, all, an_event, write};
 use crate::builders::{SPACE, call, event, matched, space, webhook_id};
 use crate::clock::START;
-use crate::conformance::{Checked, Fault, same};
+use crate::conformance::{Checked, Fault, ensure, same};
 
 fn at(seconds: u64) -> Timestamp {
     START.plus(Duration::from_secs(seconds))
@@ -102,6 +102,114 @@ pub(in super::super) async fn every_combination_of_filters_filters(bench: &LogBe
         let found: Vec<&str> = page.items.iter().map(|row| row.delivery.event.id.as_str()).collect();
         same!(found, wanted[..wanted.len().min(2)], "deliveries by {query:?}");
         same!(page.total, wanted.len(), "the total of deliveries by {query:?}");
+    }
+    Ok(())
+}
+
+/// Eight deliveries with a next attempt, two of them due at one instant, one never tried; and others that have none.
+async fn waiting(bench: &LogBench<'_>) -> Checked {
+    for number in 0..8_u64 {
+        let event = event("Entry.publish").id(&format!("w{number}")).carried();
+        let webhook = if number % 2 == 0 { "w1" } else { "w2" };
+        let mut record = matched(&event, &[webhook], &[]);
+        // Due in another order than they changed in.
+        let due = at(1000 + (number * 5 % 8).min(6) * 10);
+        if number == 3 {
+            let Record::Matched(matched) = &mut record else { return Err(Fault::new("a match record")) };
+            matched.decisions[0].due_at = Some(due);
+            write(&bench.on, &[record]).await?;
+        } else {
+            let call = call(&event, webhook, 1).at(at(10 + number)).failed(500, Some(due));
+            write(&bench.on, &[record, call.record()]).await?;
+        }
+    }
+    let (done, fresh) = (an_event("done").carried(), an_event("fresh").carried());
+    let ended = call(&done, "w1", 1).at(at(12)).record();
+    write(&bench.on, &[matched(&done, &["w1"], &[]), ended, matched(&fresh, &["w1"], &[])]).await
+}
+
+/// All pages of a list of deliveries.
+async fn paged(bench: &LogBench<'_>, mut query: LogQuery) -> Result<Vec<DeliveryRow>, Fault> {
+    let mut rows = Vec::new();
+    for _ in 0..20 {
+        let page = bench.on.deliveries(&space(SPACE), &query).await?;
+        rows.extend(page.items);
+        query.cursor = page.next;
+        if query.cursor.is_none() {
+            return Ok(rows);
+        }
+    }
+    Err(Fault::new("ten rows on pages of two are no twenty pages"))
+}
+
+pub(in super::super) async fn deliveries_come_in_the_order_asked_for_page_by_page(
+    bench: &LogBench<'_>,
+) -> Checked {
+    waiting(bench).await?;
+    for order in [Order::Newest, Order::Oldest, Order::Soonest, Order::Latest] {
+        let whole = bench.on.deliveries(&space(SPACE), &LogQuery { order, ..all(100) }).await?;
+        let rows = whole.items;
+        let expected = if order.is_by_next_attempt() { 8 } else { 10 };
+        same!((rows.len(), whole.total), (expected, expected), "deliveries in the order {order:?}");
+        let place = |row: &DeliveryRow| {
+            let at = if order.is_by_next_attempt() { row.next_at } else { Some(row.updated_at) };
+            (at, row.id)
+        };
+        let places: Vec<_> = rows.iter().map(place).collect();
+        let is_sorted = if order.is_ascending() {
+            places.windows(2).all(|pair| pair[0] < pair[1])
+        } else {
+            places.windows(2).all(|pair| pair[0] > pair[1])
+        };
+        ensure!(is_sorted, "in the order {order:?} came {places:?}");
+        let pages = paged(bench, LogQuery { order, ..all(2) }).await?;
+        ensure!(pages == rows, "the pages together differ from the whole in the order {order:?}");
+        let skipped = bench.on.deliveries(&space(SPACE), &LogQuery { order, skip: 3, ..all(2) }).await?;
+        ensure!(skipped.items == rows[3..5], "three left out, two shown, in the order {order:?}");
+        let webhook = Some(webhook_id("w2"));
+        let found = paged(bench, LogQuery { order, webhook, ..all(2) }).await?;
+        let wanted: Vec<_> =
+            rows.iter().filter(|row| row.delivery.webhook.as_str() == "w2").cloned().collect();
+        ensure!(found == wanted, "narrowed, in the order {order:?}: {found:?}");
+    }
+    Ok(())
+}
+
+pub(in super::super) async fn what_waits_is_found_by_its_next_attempt(bench: &LogBench<'_>) -> Checked {
+    waiting(bench).await?;
+    let rows = bench.on.deliveries(&space(SPACE), &all(100)).await?.items;
+    let (from, to) = (at(1010), at(1050));
+    let orders = [Order::Newest, Order::Oldest, Order::Soonest, Order::Latest];
+    // What is asked for, a bit each: whether tried, the window of the next attempt, that of the last change.
+    for (order, bits) in orders.iter().flat_map(|order| (0..64_u32).map(move |bits| (*order, bits))) {
+        let asked = |bit: u32| bits >> bit & 1 == 1;
+        if (asked(2) || asked(3)) && !order.is_by_next_attempt() {
+            continue;
+        }
+        let query = LogQuery {
+            tried: asked(0).then_some(asked(1)),
+            next_from: asked(2).then_some(from),
+            next_to: asked(3).then_some(to),
+            from: asked(4).then(|| at(12)),
+            to: asked(5).then(|| at(16)),
+            order,
+            ..all(100)
+        };
+        let takes = |row: &&DeliveryRow| {
+            (!order.is_by_next_attempt() || row.next_at.is_some())
+                && query.tried.is_none_or(|tried| tried == (row.attempt > 0))
+                && query.next_from.is_none_or(|from| row.next_at.is_some_and(|next| next >= from))
+                && query.next_to.is_none_or(|to| row.next_at.is_some_and(|next| next < to))
+                && query.from.is_none_or(|from| row.updated_at >= from)
+                && query.to.is_none_or(|to| row.updated_at < to)
+        };
+        let mut wanted: Vec<&DeliveryRow> = rows.iter().filter(takes).collect();
+        wanted.sort_by_key(|row| row.id);
+        let page = bench.on.deliveries(&space(SPACE), &query).await?;
+        same!(page.total, wanted.len(), "the total of {query:?}");
+        let mut found: Vec<&DeliveryRow> = page.items.iter().collect();
+        found.sort_by_key(|row| row.id);
+        ensure!(found == wanted, "found by {query:?}: {found:?}");
     }
     Ok(())
 }

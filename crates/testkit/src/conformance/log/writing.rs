@@ -112,6 +112,26 @@ pub(in super::super) async fn a_delivery_only_moves_forward(bench: &LogBench<'_>
     Ok(())
 }
 
+pub(in super::super) async fn an_end_without_a_call_keeps_the_number_of_attempts(
+    bench: &LogBench<'_>,
+) -> Checked {
+    for (id, together) in [("e1", true), ("e2", false)] {
+        let event = an_event(id).carried();
+        let records = [
+            matched(&event, &["w1"], &[]),
+            call(&event, "w1", 2).failed(500, Some(at(60))).record(),
+            settled(&event, "w1", DeliveryState::Superseded, at(70)),
+        ];
+        for batch in records.chunks(if together { records.len() } else { 1 }) {
+            write(&bench.on, batch).await?;
+        }
+        let row = delivery(&bench.on, &event, "w1", 0).await?;
+        let expected = (DeliveryState::Superseded, 2, None);
+        same!((row.state, row.attempt, row.next_at), expected, "in one batch: {together}");
+    }
+    Ok(())
+}
+
 pub(in super::super) async fn a_record_that_cannot_be_stored_keeps_no_other_out(
     bench: &LogBench<'_>,
 ) -> Checked {
