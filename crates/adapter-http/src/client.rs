@@ -105,7 +105,7 @@ impl GuardedClient {
 #[async_trait]
 impl Sender for GuardedClient {
     async fn send(&self, request: Request) -> Sent {
-        let watch = Stopwatch::start();
+        let watch = Stopwatch::start(request.connect);
         let timeout = request.timeout;
         let result = match check_url(&request.url, self.plain_http, &self.guards) {
             Err(reason) => Err(refused(&reason)),

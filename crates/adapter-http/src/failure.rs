@@ -12,6 +12,7 @@ use url::Url;
 use crate::address::Blocked;
 use crate::guard::Refused;
 use crate::resolver::Unresolved;
+use crate::stopwatch::TooSlow;
 
 /// Causes are cut here: they can quote what the receiver sent.
 const LONGEST_CAUSE: usize = 300;
@@ -52,6 +53,9 @@ pub(crate) fn classify(error: &reqwest::Error, url: &Url) -> Failure {
     }
     if let Some(found) = find::<Unresolved>(error) {
         return Failure { kind: FailureKind::Dns, message: format!("{place}: {found}; check the host name") };
+    }
+    if let Some(found) = find::<TooSlow>(error) {
+        return Failure { kind: FailureKind::Timeout, message: format!("{place}: {found}") };
     }
     if error.is_builder() {
         return unusable(format!("{place}: the request cannot be made: {}", cause(error)));

@@ -1,6 +1,8 @@
-//! How long the parts of one call take. Resolving and connecting happen deep inside the HTTP client; they find the watch of
-//! their call in a task-local. A connection that another task opens finds none, and its parts are not measured.
+//! How long the parts of one call take, and how long a connection may. Resolving and connecting happen deep inside the HTTP
+//! client; they find the watch of their call in a task-local. A connection that another task opens finds none: its parts are
+//! not measured, and it may take as long as the call that waits for it.
 
+use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,6 +10,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use postrider_domain::call::Timings;
+use thiserror::Error;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -30,17 +33,28 @@ pub(crate) enum Mark {
     FirstByte,
 }
 
+/// A connection took longer than it may.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("no connection within {within:?}: {phase}")]
+pub(crate) struct TooSlow {
+    within: Duration,
+    phase: &'static str,
+}
+
 /// One call's watch; clones are the same watch.
 #[derive(Clone)]
 pub(crate) struct Stopwatch {
     started: Instant,
+    connect_within: Option<Duration>,
     marks: Arc<Mutex<[Option<Duration>; 5]>>,
 }
 
+type BoxError = Box<dyn Error + Send + Sync>;
+
 impl Stopwatch {
     #[expect(clippy::disallowed_methods, reason = "a latency is measured here, no time is told")]
-    pub(crate) fn start() -> Self {
-        Self { started: Instant::now(), marks: Arc::default() }
+    pub(crate) fn start(connect_within: Option<Duration>) -> Self {
+        Self { started: Instant::now(), connect_within, marks: Arc::default() }
     }
 
     /// Runs a future whose resolver and connector find this watch.
@@ -88,10 +102,10 @@ impl Stopwatch {
 
 /// The watch of the call that this task is making; one that nobody reads if there is none.
 pub(crate) fn current() -> Stopwatch {
-    WATCH.try_with(Clone::clone).unwrap_or_else(|_| Stopwatch::start())
+    WATCH.try_with(Clone::clone).unwrap_or_else(|_| Stopwatch::start(None))
 }
 
-/// Wraps the client's connector so that it notes when it begins and ends.
+/// Wraps the client's connector so that it notes when it begins and ends, and ends in time.
 #[derive(Clone, Copy)]
 pub(crate) struct TimeConnections;
 
@@ -109,14 +123,14 @@ impl<C> Layer<C> for TimeConnections {
 
 impl<C, T> Service<T> for TimedConnector<C>
 where
-    C: Service<T>,
+    C: Service<T, Error = BoxError>,
     C::Future: Send + 'static,
 {
     type Response = C::Response;
-    type Error = C::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<C::Response, C::Error>> + Send>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<C::Response, BoxError>> + Send>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), C::Error>> {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.0.poll_ready(cx)
     }
 
@@ -125,7 +139,13 @@ where
         watch.note(Mark::Connecting);
         let connecting = self.0.call(target);
         Box::pin(async move {
-            let connection = connecting.await?;
+            let connection = match watch.connect_within {
+                None => connecting.await?,
+                Some(within) => {
+                    let too_slow = |_| TooSlow { within, phase: watch.phase() };
+                    tokio::time::timeout(within, connecting).await.map_err(too_slow)??
+                }
+            };
             watch.note(Mark::Connected);
             Ok(connection)
         })

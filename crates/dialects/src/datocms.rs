@@ -50,6 +50,7 @@ const VERSION: Switch = Switch {
 };
 /// DatoCMS gives a receiver 8 s, 2 s of them to connect.
 const TIMEOUT: Duration = Duration::from_secs(8);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// DatoCMS's way to speak.
 #[derive(Debug, Clone, Copy)]
@@ -86,6 +87,10 @@ impl Dialect for DatoCms {
 
     fn default_timeout(&self) -> Duration {
         TIMEOUT
+    }
+
+    fn connect_timeout(&self) -> Option<Duration> {
+        Some(CONNECT_TIMEOUT)
     }
 
     fn proof(&self) -> Option<Proof> {

@@ -19,6 +19,9 @@ pub struct Request {
     pub body: Option<Bytes>,
     /// One deadline over resolve, connect, headers and body.
     pub timeout: Duration,
+    /// A shorter one until a connection stands: resolve, connect and TLS together. A connection that is kept open from an
+    /// earlier call stands already. `None`: only `timeout` holds.
+    pub connect: Option<Duration>,
 }
 
 /// How a call ended.

@@ -101,7 +101,14 @@ mod tests {
 
     fn get(url: &str) -> Request {
         let (method, url) = ("GET".to_owned(), url.to_owned());
-        Request { method, url, headers: Vec::new(), body: None, timeout: Duration::from_secs(1) }
+        Request {
+            method,
+            url,
+            headers: Vec::new(),
+            body: None,
+            timeout: Duration::from_secs(1),
+            connect: None,
+        }
     }
 
     #[tokio::test]

@@ -1,11 +1,17 @@
 //! Calls that get no answer: each in its class, saying what and where and nothing secret.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use postrider_adapter_http::resolver::{Lookup, Unresolved};
+use postrider_adapter_http::{GuardedClient, Settings};
 use postrider_domain::call::Failure;
 use postrider_domain::outcome::FailureKind;
 use postrider_domain::webhook::PlainHttp;
 use postrider_ports::sender::{Request, Sender};
+use postrider_testkit::untrusted::UntrustedReceiver;
 use tokio::net::TcpListener;
 
 use crate::server::{Answer, Server, client, local, post, reply};
@@ -90,6 +96,16 @@ async fn a_handshake_that_fails_is_a_tls_failure() {
 }
 
 #[tokio::test]
+async fn a_certificate_that_nobody_trusts_is_a_tls_failure_and_nothing_is_sent() {
+    let receiver = UntrustedReceiver::start().await;
+    let client = client(PlainHttp::Never, &["127.0.0.0/8"]);
+    let failure = failure(&client, post(receiver.url(SECRET), "{}")).await;
+    assert_eq!(failure.kind, FailureKind::Tls, "{}", failure.message);
+    assert!(failure.message.contains("certificate"), "{}", failure.message);
+    assert_eq!((receiver.connections(), receiver.requests()), (1, 0));
+}
+
+#[tokio::test]
 async fn one_deadline_holds_for_headers_and_body() {
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf".to_vec();
     for (stalled, phase) in [(Vec::new(), "no answer had begun"), (head, "body had not ended")] {
@@ -104,6 +120,46 @@ async fn one_deadline_holds_for_headers_and_body() {
         assert!(!failure.message.contains("s3cret"));
         assert!(sent.timings.total >= timeout && sent.timings.total < Duration::from_secs(10));
     }
+}
+
+/// Never says which addresses a name has.
+struct Silent;
+
+#[async_trait]
+impl Lookup for Silent {
+    async fn addresses(&self, _: &str) -> Result<Vec<IpAddr>, Unresolved> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_does_not_stand_in_time_is_a_timeout() {
+    let connect = Some(Duration::from_millis(150));
+    // The system takes the connection; nobody speaks TLS over it.
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    let shy = client(PlainHttp::Never, &["127.0.0.0/8"]);
+    let silent = GuardedClient::with_lookup(&Settings::default(), Arc::new(Silent)).expect("a client");
+    for (client, place, phase) in [
+        (shy, format!("127.0.0.1:{port}"), "the connection was being opened"),
+        (silent, "receiver.example:443".to_owned(), "the name was being resolved"),
+    ] {
+        let request = Request { connect, ..post(format!("https://{place}{SECRET}"), "{}") };
+        let failure = failure(&client, request).await;
+        assert_eq!(failure.kind, FailureKind::Timeout, "{}", failure.message);
+        for part in [place.as_str(), "no connection within 150ms", phase] {
+            assert!(failure.message.contains(part), "{}", failure.message);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_deadline_of_the_connection_is_not_that_of_the_answer() {
+    let server = Server::start(Answer::Stall(Vec::new())).await;
+    let (timeout, connect) = (Duration::from_secs(3), Some(Duration::from_secs(1)));
+    let sent = local().send(Request { timeout, connect, ..post(server.url(SECRET), "{}") }).await;
+    let failure = sent.result.expect_err("too slow");
+    assert!(failure.message.contains("no complete answer within 3s"), "{}", failure.message);
 }
 
 #[tokio::test]

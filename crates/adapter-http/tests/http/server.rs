@@ -153,5 +153,6 @@ pub(crate) fn post(url: impl Into<String>, body: &'static str) -> Request {
         headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],
         body: Some(Bytes::from_static(body.as_bytes())),
         timeout: Duration::from_secs(20),
+        connect: None,
     }
 }

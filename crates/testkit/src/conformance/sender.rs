@@ -46,6 +46,7 @@ fn post(url: String) -> Request {
         headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],
         body: Some(Bytes::from_static(b"{}")),
         timeout: Duration::from_secs(5),
+        connect: None,
     }
 }
 
