@@ -199,7 +199,7 @@ pub(crate) fn kind(value: &Value) -> &'static str {
         Value::Null => "null",
         Value::Bool(_) => "true or false",
         Value::Number(_) => "a number",
-        Value::String(_) => "a text that cannot be read as such",
+        Value::String(_) => "a text",
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     }
