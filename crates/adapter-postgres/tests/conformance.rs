@@ -7,6 +7,7 @@ use postrider_adapter_postgres::{Database, Settings};
 use postrider_ports::access::{Spaces, Tokens};
 use postrider_ports::bodies::Bodies;
 use postrider_ports::sources::Sources;
+use postrider_ports::wellness::Wellness;
 use postrider_testkit::conformance::{self, Harness};
 use postrider_testkit::{ManualClock, servers};
 
@@ -63,6 +64,7 @@ passes! {
     sources: sources, dyn Sources;
     the_registry: registry, dyn conformance::registry::WebhookAdapter;
     subscriptions: subscriptions, dyn conformance::registry::WebhookAdapter;
+    wellness: wellness, dyn Wellness;
     bodies: bodies, dyn Bodies;
     the_log: log, dyn conformance::log::LogAdapter;
     progress: progress, dyn conformance::log::LogAdapter;

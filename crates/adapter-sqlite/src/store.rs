@@ -1,5 +1,5 @@
 //! What people set up: spaces and tokens (`access.rs`), sources (`sources.rs`), webhooks (`registry.rs`) as dispatchers see them
-//! (`subscriptions.rs`), and bodies too large to travel (`bodies.rs`).
+//! (`subscriptions.rs`), which of them are not well (`wellness.rs`), and bodies too large to travel (`bodies.rs`).
 
 mod access;
 mod bodies;
@@ -7,3 +7,4 @@ mod registry;
 mod settings;
 mod sources;
 pub(crate) mod subscriptions;
+mod wellness;

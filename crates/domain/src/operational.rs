@@ -119,9 +119,11 @@ impl Condition {
     pub fn after(&self, known: Option<&Self>) -> Option<Self> {
         let Some(known) = known else { return Some(self.clone()) };
         let is_newer = self.webhook_version > known.webhook_version;
+        // Two conditions of a webhook never begin at the same instant: the instant tells them apart.
+        let next = Self { at: self.at.max(known.at.plus(Duration::from_millis(1))), ..self.clone() };
         match (known.ill, self.ill) {
-            (Ill::Failing, Ill::Disabled) => Some(Self { since: known.since, ..self.clone() }),
-            (Ill::Disabled, _) if is_newer => Some(self.clone()),
+            (Ill::Failing, Ill::Disabled) => Some(Self { since: known.since, ..next }),
+            (Ill::Disabled, _) if is_newer => Some(next),
             _ => None,
         }
     }
@@ -160,6 +162,8 @@ mod tests {
         let disabled = condition(Ill::Disabled, 3, 1);
         let worse = disabled.after(Some(&failing)).expect("it got worse");
         assert_eq!((worse.ill, worse.since, worse.at), (Ill::Disabled, failing.since, disabled.at));
+        let at_once = condition(Ill::Disabled, 1, 1).after(Some(&failing)).expect("it got worse");
+        assert!(at_once.at > failing.at, "the instant tells them apart");
         for ill in Ill::ALL {
             assert_eq!(condition(ill, 4, 1).after(Some(&worse)), None, "it was under way");
             let anew = condition(ill, 4, 2);

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::operational::must_be_named;
+
 /// Longest type or action, in bytes. Both become part of an AMQP routing key, which ends at 255 bytes:
 /// 64 (space) + 64 (environment) + 48 + 64 + 3 dots = 243.
 const LONGEST_TYPE: usize = 48;
@@ -49,6 +51,11 @@ impl EventType {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is this type, or any type is meant (`None`). What is told of webhooks is never meant by any type.
+    pub fn is_meant_by(&self, wanted: Option<&Self>) -> bool {
+        wanted.map_or_else(|| !must_be_named(self), |wanted| wanted == self)
     }
 }
 
@@ -148,7 +155,7 @@ impl TopicPattern {
 
     /// Whether events of this type and action are meant.
     pub fn takes(&self, event_type: &EventType, action: &Action) -> bool {
-        self.event_type.as_ref().is_none_or(|wanted| wanted == event_type) && self.action.takes(action)
+        event_type.is_meant_by(self.event_type.as_ref()) && self.action.takes(action)
     }
 }
 
@@ -180,6 +187,16 @@ mod tests {
         assert!(takes("*.publish", "Hologram.publish"));
         assert!(takes("Entry.*", "Entry.levitate"));
         assert!(!takes("Entry.*", "Asset.publish"));
+    }
+
+    #[test]
+    fn events_about_webhooks_are_taken_by_name_only() {
+        for pattern in ["*.*", "*.failing", "*.failing.*", "Webhooks.*"] {
+            assert!(!takes(pattern, "Webhook.failing"), "{pattern}");
+        }
+        for pattern in ["Webhook.*", "Webhook.failing"] {
+            assert!(takes(pattern, "Webhook.failing"), "{pattern}");
+        }
     }
 
     #[test]

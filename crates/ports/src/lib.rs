@@ -19,10 +19,11 @@
 //! | [`secrets::Secrets`] | dispatcher, control, ingest | vault | vault |
 //! | [`keys::Keys`] | control | vault | vault |
 //! | [`bodies::Bodies`] | ingest, dispatcher, control | adapter-sqlite | adapter-postgres |
-//! | [`log::LogWrite`], [`log::LogRead`] | log-writer, control | adapter-sqlite | adapter-postgres |
+//! | [`log::LogWrite`], [`log::LogRead`] | log-writer, control, jobs | adapter-sqlite | adapter-postgres |
 //! | [`log::Retention`], [`log::Days`] | jobs | adapter-sqlite | adapter-postgres |
 //! | [`leader::Leadership`] | jobs | adapter-memory | adapter-postgres |
-//! | [`registry::Registry`], [`registry::Disable`] | control, dispatcher | adapter-sqlite | adapter-postgres |
+//! | [`registry::Registry`], [`registry::Disable`] | control, dispatcher, jobs | adapter-sqlite | adapter-postgres |
+//! | [`wellness::Wellness`] | dispatcher, jobs | adapter-sqlite | adapter-postgres |
 
 pub mod access;
 pub mod bodies;
@@ -42,4 +43,5 @@ pub mod secrets;
 pub mod sender;
 pub mod sources;
 pub mod subscriptions;
+pub mod wellness;
 pub mod windows;

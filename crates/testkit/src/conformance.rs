@@ -35,6 +35,7 @@ pub mod sources;
 pub mod spaces;
 pub mod subscriptions;
 pub mod tokens;
+pub mod wellness;
 pub mod windows;
 
 use std::fmt;

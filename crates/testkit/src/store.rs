@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use postrider_domain::id::{SourceId, SpaceId, TokenId, WebhookId};
+use postrider_domain::operational::Condition;
 use postrider_domain::secret::Sealed;
 use postrider_domain::source::Source;
 use postrider_domain::space::SpaceSettings;
@@ -16,9 +17,10 @@ use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::registry::{Disable, Registry, Written};
 use postrider_ports::sources::Sources;
 use postrider_ports::subscriptions::{Change, Changes, Snapshot, Subscriptions};
+use postrider_ports::wellness::{Patient, Wellness};
 use tokio::sync::Notify;
 
-/// The store: `Registry`, `Disable`, `Subscriptions`, `Tokens`, `Spaces`, `Sources`.
+/// The store: `Registry`, `Disable`, `Subscriptions`, `Tokens`, `Spaces`, `Sources`, `Wellness`.
 #[derive(Default)]
 pub struct MemoryStore {
     state: Mutex<State>,
@@ -38,6 +40,7 @@ struct State {
     spaces: BTreeMap<SpaceId, Space>,
     settings: BTreeMap<SpaceId, SpaceSettings>,
     sources: BTreeMap<(SpaceId, SourceId), Source>,
+    ill: BTreeMap<(SpaceId, WebhookId), Condition>,
 }
 
 impl MemoryStore {
@@ -311,5 +314,43 @@ impl Sources for MemoryStore {
 
     async fn delete_source(&self, space: &SpaceId, id: &SourceId) -> PortResult<bool> {
         Ok(self.lock().sources.remove(&(space.clone(), id.clone())).is_some())
+    }
+}
+
+#[async_trait]
+impl Wellness for MemoryStore {
+    async fn note(&self, space: &SpaceId, webhook: &WebhookId, found: &Condition) -> PortResult<Condition> {
+        let mut state = self.lock();
+        let place = (space.clone(), webhook.clone());
+        let known = state.ill.get(&place);
+        let noted = found.after(known).or_else(|| known.cloned()).unwrap_or_else(|| found.clone());
+        state.ill.insert(place, noted.clone());
+        Ok(noted)
+    }
+
+    async fn told(&self, space: &SpaceId, webhook: &WebhookId, at: Timestamp) -> PortResult<()> {
+        let mut state = self.lock();
+        let known = state.ill.get_mut(&(space.clone(), webhook.clone()));
+        if let Some(known) = known.filter(|known| known.at == at) {
+            known.told = true;
+        }
+        Ok(())
+    }
+
+    async fn forget(&self, space: &SpaceId, webhook: &WebhookId, at: Timestamp) -> PortResult<()> {
+        let mut state = self.lock();
+        let place = (space.clone(), webhook.clone());
+        if state.ill.get(&place).is_some_and(|known| known.at == at) {
+            state.ill.remove(&place);
+        }
+        Ok(())
+    }
+
+    async fn ill(&self) -> PortResult<Vec<Patient>> {
+        let state = self.lock();
+        let patient = |((space, id), one): (&(SpaceId, WebhookId), &Condition)| {
+            (space.clone(), id.clone(), one.clone())
+        };
+        Ok(state.ill.iter().map(patient).collect())
     }
 }
