@@ -134,13 +134,14 @@ impl Breakers {
         }
     }
 
-    /// A call failed in a way that says the receiver is down.
-    pub(crate) async fn failure(&self, key: &Key, pass: Pass, now: Timestamp) {
-        let Some(until) = self.note_failure(key, pass, now) else { return };
+    /// A call failed in a way that says the receiver is down; whether the breaker opens by it.
+    pub(crate) async fn failure(&self, key: &Key, pass: Pass, now: Timestamp) -> bool {
+        let Some(until) = self.note_failure(key, pass, now) else { return false };
         info!(space = %key.space, webhook = %key.webhook, %until, "circuit breaker open");
         if let Err(error) = self.shared.open(&key.space, &key.webhook, until).await {
             warn!(%error, "the open breaker could not be shared");
         }
+        true
     }
 
     /// Until when it opens by this failure, if it does.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postrider_domain::call::CallRecord;
-use postrider_domain::delivery::DeliveryState;
+use postrider_domain::delivery::{DeliveryRef, DeliveryState};
 use postrider_domain::message::TraceContext;
 use postrider_domain::outcome::{Ended, FailureKind, Outcome};
 use postrider_domain::record::{Record, SettledRecord};
@@ -22,12 +22,18 @@ use crate::settle::{Again, Settlement};
 use crate::shares;
 use crate::telemetry::{Deferral, Limiter, Stage};
 use crate::tokens::per_second;
+use crate::wellness;
 use crate::worker::Worker;
 
 /// Waits shorter than this happen in the process; the queues' delays begin here (DESIGN §4.2).
 const SHORT: Duration = Duration::from_secs(1);
+/// So many resends before the one that succeeded are settled with it; more have hardly a retry to come.
+const OLDER_RESENDS: u32 = 8;
 /// So many short waits in a row at most: their records are held back meanwhile.
 const SHORT_WAITS: usize = 4;
+
+/// Why a webhook is disabled whose receiver asked for it.
+const GONE: &str = "the receiver answered 410 Gone";
 
 /// What one attempt came to.
 enum Step {
@@ -73,9 +79,9 @@ pub(crate) async fn deliver(worker: &Worker, ticket: &Ticket) -> Result<Settleme
             Step::Called(record, of_call) => {
                 trace = Some(of_call);
                 let next_at = record.next_at;
-                let older = older_generation(worker, ticket, record.state);
+                let older = older_generations(worker, ticket, record.state);
                 held.push(Record::Call(record));
-                held.extend(older.map(Record::Settled));
+                held.extend(older.into_iter().map(Record::Settled));
                 let Some(at) = next_at else {
                     return Ok(Settlement { again: None, records: held, trace });
                 };
@@ -115,7 +121,7 @@ async fn make_attempt(
             let turn = Turn { ticket, attempt, known: &known, before };
             Ok(match call::call(worker, &turn, &event).await {
                 Ok(made) => {
-                    conclude(worker, &known, permit, pass, &made).await;
+                    conclude(worker, ticket, &known, (permit, pass), &made).await;
                     Step::Called(Box::new(made.record), made.trace)
                 }
                 Err(reason) => ended(worker, ticket, DeliveryState::Skipped, reason),
@@ -211,28 +217,41 @@ fn is_active(known: Option<&Arc<Known>>) -> bool {
 }
 
 /// What a call means for those beside it: shares, breaker, and the webhook itself when it is gone.
-async fn conclude(worker: &Worker, known: &Known, permit: Permit, pass: Pass, made: &Made) {
+async fn conclude(
+    worker: &Worker,
+    ticket: &Ticket,
+    known: &Known,
+    (permit, pass): (Permit, Pass),
+    made: &Made,
+) {
     permit.finish(match (made.outcome, &made.ended) {
         (Outcome::Success, _) => shares::Ended::Success,
         (_, Ended::Failed(FailureKind::Timeout)) => shares::Ended::TimedOut,
         _ => shares::Ended::Failure,
     });
     let key = &known.callee.key;
-    match &made.ended {
-        Ended::Answered { status, .. } if *status < 500 => worker.breakers.success(key).await,
+    let broke = match &made.ended {
+        Ended::Answered { status, .. } if *status < 500 => {
+            worker.breakers.success(key).await;
+            false
+        }
         // Our own fault says nothing about the receiver.
-        Ended::Failed(FailureKind::AddressBlocked | FailureKind::Request) => {}
+        Ended::Failed(FailureKind::AddressBlocked | FailureKind::Request) => false,
         _ => worker.breakers.failure(key, pass, worker.now()).await,
-    }
+    };
     if made.outcome == Outcome::Gone {
+        let noted = wellness::gone(worker, ticket, known, made, GONE).await;
         disable(worker, known).await;
+        if let Some(condition) = noted {
+            worker.ward.tell(&known.webhook, &condition, made.trace.clone(), worker.now()).await;
+        }
     }
+    wellness::learn(worker, ticket, known, made, broke).await;
 }
 
 async fn disable(worker: &Worker, known: &Known) {
     let webhook = &known.webhook;
-    let reason = "the receiver answered 410 Gone".to_owned();
-    let why = Disabled { at: worker.now(), by: DisabledBy::Gone, reason };
+    let why = Disabled { at: worker.now(), by: DisabledBy::Gone, reason: GONE.to_owned() };
     let disabling = worker
         .pause
         .insist(async |_| worker.deps.disable.disable(&webhook.space, &webhook.id, &why).await.map(drop));
@@ -247,22 +266,23 @@ async fn disable(worker: &Worker, known: &Known) {
     }
 }
 
-/// The success of a later generation settles the first, which may still be waiting for a retry (DESIGN §4.4).
-fn older_generation(worker: &Worker, ticket: &Ticket, state: DeliveryState) -> Option<SettledRecord> {
+/// The success of a later generation settles those before it, which may still be waiting for a retry (DESIGN §4.4): the
+/// automatic delivery, and the newest of the resends that failed.
+fn older_generations(worker: &Worker, ticket: &Ticket, state: DeliveryState) -> Vec<SettledRecord> {
     let generation = ticket.target.generation;
     if generation == 0 || state != DeliveryState::Delivered {
-        return None;
+        return Vec::new();
     }
-    let mut delivery = ticket.delivery();
-    delivery.generation = 0;
-    Some(SettledRecord {
-        delivery,
+    let newest = generation.saturating_sub(OLDER_RESENDS).max(1)..generation;
+    let settle = |older| SettledRecord {
+        delivery: DeliveryRef { generation: older, ..ticket.delivery() },
         state: DeliveryState::Superseded,
         attempt: 0,
         reason: format!("generation {generation} was delivered"),
         by: Some(ticket.id),
         at: worker.now(),
-    })
+    };
+    std::iter::once(0).chain(newest).map(settle).collect()
 }
 
 fn ended(worker: &Worker, ticket: &Ticket, state: DeliveryState, reason: String) -> Step {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use postrider_domain::message::{DeliverMessage, EventMessage, RecordsMessage};
 use postrider_ports::bodies::Bodies;
+use postrider_ports::claims::Claims;
 use postrider_ports::clock::{Clock, Random};
 use postrider_ports::limits::{Breakers, Rates};
 use postrider_ports::progress::{Marks, Progresses};
@@ -12,6 +13,7 @@ use postrider_ports::registry::Disable;
 use postrider_ports::secrets::Secrets;
 use postrider_ports::sender::Sender;
 use postrider_ports::subscriptions::Subscriptions;
+use postrider_ports::wellness::Wellness;
 use postrider_ports::windows::Windows;
 use postrider_runtime::health::Health;
 
@@ -46,6 +48,12 @@ pub struct Deps {
     pub secrets: Arc<dyn Secrets>,
     /// Switches off webhooks that are gone.
     pub disable: Arc<dyn Disable>,
+    /// What is noted of webhooks that are not well.
+    pub wellness: Arc<dyn Wellness>,
+    /// Where events about webhooks go.
+    pub announce: Arc<dyn Publish<EventMessage>>,
+    /// The memory of accepted ids: such an event is accepted as any other.
+    pub claims: Arc<dyn Claims>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.

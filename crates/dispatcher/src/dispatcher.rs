@@ -14,7 +14,7 @@ use crate::deps::Deps;
 use crate::lanes::{self, Space};
 use crate::settings::{InvalidSetting, Settings};
 use crate::worker::Worker;
-use crate::{events, settle, telemetry};
+use crate::{events, settle, telemetry, wellness};
 
 /// Hints make it look at the subscriptions at most this often.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
@@ -60,10 +60,11 @@ pub async fn run(settings: Settings, deps: Deps, shutdown: Shutdown) -> Result<(
     tokio::select! {
         biased;
         () = shutdown.stopping() => return Ok(()),
-        () = worker.refresh() => {}
+        () = async { worker.refresh().await; wellness::look(&worker).await } => {}
     }
     let mut loops: JoinSet<Result<(), Error>> = JoinSet::new();
     loops.spawn(refresh(Arc::clone(&worker)));
+    loops.spawn(wellness::run(Arc::clone(&worker)));
     loops.spawn(events::run(Arc::clone(&worker)));
     for (lane, space) in spaces {
         loops.spawn(lanes::run(Arc::clone(&worker), lane, space));
@@ -151,6 +152,7 @@ impl Dispatcher {
     /// Carries out the deliveries that are there, lane by lane, until there are none. Returns how many messages.
     pub async fn deliver_step(&mut self) -> PortResult<usize> {
         self.worker.refresh().await;
+        wellness::look(&self.worker).await;
         let mut all = 0;
         loop {
             let before = all;

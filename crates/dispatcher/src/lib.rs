@@ -8,9 +8,11 @@
 //!   `deliver` brings one delivery as far as it comes, `call` makes the call, `settle` does what follows from it, and
 //!   `recorder` brings the evidence to the log.
 //! - Who may call when: `floor` over `shares`, `room` and `backlog`; `tokens` (rate limits); `breaker`.
+//! - `wellness` tells which webhooks fail, are disabled or recover, as events of their own (`announce`).
 //! - `pause` stops for a moment when something is away. `worker` holds what all of these share, `dispatcher` runs them.
 
 mod admit;
+mod announce;
 mod backlog;
 mod breaker;
 mod bundle;
@@ -32,6 +34,7 @@ mod spaces;
 mod suspects;
 mod telemetry;
 mod tokens;
+mod wellness;
 mod worker;
 
 pub mod deps;

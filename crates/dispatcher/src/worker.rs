@@ -18,6 +18,7 @@ use crate::settings::Settings;
 use crate::spaces::Spaces;
 use crate::telemetry::Metrics;
 use crate::tokens::Tokens;
+use crate::wellness::Ward;
 
 /// One dispatcher.
 pub(crate) struct Worker {
@@ -27,6 +28,7 @@ pub(crate) struct Worker {
     pub(crate) floor: Arc<Floor>,
     pub(crate) breakers: Breakers,
     pub(crate) tokens: Tokens,
+    pub(crate) ward: Ward,
     pub(crate) recorder: Recorder,
     pub(crate) flights: Arc<Flights>,
     pub(crate) metrics: Metrics,
@@ -66,6 +68,7 @@ impl Worker {
             floor: Floor::new(settings.shares.clone(), settings.room, clock),
             breakers: Breakers::new(settings.breaker.clone(), Arc::clone(&deps.breakers)),
             tokens: Tokens::new(Arc::clone(&deps.rates)),
+            ward: Ward::new(&deps),
             recorder,
             flights: Arc::default(),
             metrics: Metrics::new(),

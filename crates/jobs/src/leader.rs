@@ -10,6 +10,7 @@ use postrider_ports::log::Days;
 use postrider_runtime::health::Component;
 use tracing::{info, warn};
 
+use crate::ailing::Nurse;
 use crate::retention::Sweeper;
 use crate::{Deps, Settings};
 
@@ -19,6 +20,7 @@ pub(crate) struct Candidate {
     leadership: Arc<dyn Leadership>,
     days: Arc<dyn Days>,
     sweeper: Sweeper,
+    nurse: Nurse,
     clock: Arc<dyn Clock>,
     health: Component,
     /// What the present term has done; `None` while another leads.
@@ -32,13 +34,16 @@ struct Term {
     prepared: Option<Day>,
     /// When old days are looked for next; `None` is at once.
     sweep_at: Option<Timestamp>,
+    /// When webhooks that are not well are looked after next; `None` is at once.
+    round_at: Option<Timestamp>,
 }
 
 impl Candidate {
     pub(crate) fn new(settings: Settings, deps: Deps) -> Self {
-        let Deps { leadership, days, retention, clock, health } = deps;
+        let Deps { leadership, days, retention, wellness, registry, disable, log, clock, health } = deps;
+        let nurse = Nurse { wellness, registry, disable, log, clock: Arc::clone(&clock) };
         let sweeper = Sweeper::new(retention, Arc::clone(&clock), settings.retention_days);
-        Self { settings, leadership, days, sweeper, clock, health, term: None }
+        Self { settings, leadership, days, sweeper, nurse, clock, health, term: None }
     }
 
     /// Asks whether it leads, and does what is due then; returns when to ask again.
@@ -49,6 +54,7 @@ impl Candidate {
             return self.settings.lead_every;
         };
         self.prepare(&mut term).await;
+        self.look_after(&mut term).await;
         let wait = self.sweep(&mut term).await;
         self.term = Some(term);
         wait.min(self.settings.lead_every)
@@ -83,6 +89,17 @@ impl Candidate {
             Ok(()) => term.prepared = Some(today),
             Err(fault) => warn!(%fault, "the days to come could not be prepared; it is tried again"),
         }
+    }
+
+    async fn look_after(&self, term: &mut Term) {
+        let now = self.clock.now();
+        if term.round_at.is_some_and(|at| now < at) {
+            return;
+        }
+        if let Err(fault) = self.nurse.round().await {
+            warn!(%fault, "webhooks that are not well could not be looked after; it is tried again at its next time");
+        }
+        term.round_at = Some(now.plus(self.settings.round_every));
     }
 
     /// Removes one part of what is due; returns how long until the next.

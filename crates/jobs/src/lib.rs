@@ -1,10 +1,11 @@
-//! Background work that exactly one process does: the days to come are prepared, old ones forgotten; later replay,
-//! time-based disabling and reconciling.
+//! Background work that exactly one process does: the days to come are prepared, old ones forgotten, webhooks that fail for
+//! days disabled; later replay and reconciling.
 //!
 //! Any number of processes may run this; one has the term ([`Leadership`]) and works, the others ask for it every
 //! `lead_every`. When the leader is killed another leads at its next question; when its machine vanishes, as soon as
 //! whoever keeps the term gives it up (`adapter-postgres`: 30 s). In the embedded system the one process always leads.
 
+mod ailing;
 mod leader;
 mod retention;
 
@@ -14,12 +15,15 @@ use std::time::Duration;
 use postrider_ports::clock::Clock;
 use postrider_ports::error::PortError;
 use postrider_ports::leader::Leadership;
-use postrider_ports::log::{Days, Retention};
+use postrider_ports::log::{Days, LogRead, Retention};
+use postrider_ports::registry::{Disable, Registry};
+use postrider_ports::wellness::Wellness;
 use postrider_runtime::health::Component;
 use postrider_runtime::shutdown::Shutdown;
 
 use crate::leader::Candidate;
 
+pub use ailing::Nurse;
 pub use retention::{LONGEST_OPEN_RETRY, Sweeper};
 
 /// What an operator can choose.
@@ -31,6 +35,8 @@ pub struct Settings {
     pub sweep_every: Duration,
     /// The pause between two parts of a sweep, so that it never competes with deliveries for the disk.
     pub breath: Duration,
+    /// How often webhooks that are not well are looked after: what is decided takes days, so that it need not be often.
+    pub round_every: Duration,
     /// How often the term is asked for, or kept; well below the 30 s after which a silent leader loses it.
     pub lead_every: Duration,
 }
@@ -43,6 +49,14 @@ pub struct Deps {
     pub days: Arc<dyn Days>,
     /// What forgets.
     pub retention: Arc<dyn Retention>,
+    /// Which webhooks are not well.
+    pub wellness: Arc<dyn Wellness>,
+    /// The webhooks.
+    pub registry: Arc<dyn Registry>,
+    /// Switches off webhooks that fail for days.
+    pub disable: Arc<dyn Disable>,
+    /// How calls ended.
+    pub log: Arc<dyn LogRead>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Where it says whether it can do its work.
@@ -55,6 +69,7 @@ impl Default for Settings {
             retention_days: 30,
             sweep_every: Duration::from_secs(3600),
             breath: Duration::from_millis(50),
+            round_every: Duration::from_secs(300),
             lead_every: Duration::from_secs(5),
         }
     }

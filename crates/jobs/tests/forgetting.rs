@@ -16,6 +16,7 @@ use postrider_runtime::health::Health;
 use postrider_runtime::shutdown::Shutdown;
 use postrider_testkit::ManualClock;
 use postrider_testkit::log::MemoryLog;
+use postrider_testkit::store::MemoryStore;
 use tokio::task::unconstrained;
 
 /// Forgets as scripted, and has nothing to forget when the script has ended.
@@ -57,10 +58,15 @@ impl World {
     }
 
     fn run(&self, retention: &Arc<FakeRetention>) -> impl Future<Output = Result<(), PortError>> + use<> {
+        let store = Arc::new(MemoryStore::new());
         let deps = Deps {
             leadership: Arc::new(Alone),
             days: Arc::new(MemoryLog::new()),
             retention: retention.clone(),
+            wellness: store.clone(),
+            registry: store.clone(),
+            disable: store,
+            log: Arc::new(MemoryLog::new()),
             clock: self.clock.clone(),
             health: self.health.component("jobs"),
         };

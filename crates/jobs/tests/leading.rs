@@ -16,6 +16,8 @@ use postrider_ports::log::{Days, Removed, Retention};
 use postrider_runtime::health::Health;
 use postrider_runtime::shutdown::Shutdown;
 use postrider_testkit::ManualClock;
+use postrider_testkit::log::MemoryLog;
+use postrider_testkit::store::MemoryStore;
 
 const ROUND: Duration = Duration::from_secs(5);
 
@@ -101,10 +103,15 @@ impl World {
 
     fn process(&self, name: &'static str) -> Process {
         let seen = Arc::new(Seen { log: Arc::clone(&self.log), name, me: Arc::new(()) });
+        let store = Arc::new(MemoryStore::new());
         let deps = Deps {
             leadership: seen.clone(),
             days: seen.clone(),
             retention: seen,
+            wellness: store.clone(),
+            registry: store.clone(),
+            disable: store,
+            log: Arc::new(MemoryLog::new()),
             clock: self.clock.clone(),
             health: self.health.component(name),
         };

@@ -184,7 +184,7 @@ fn services(
             (Some(postrider_api::router(control, stage.shutdown.clone())), None)
         }
         (Role::LogWriter, Some(queues), _) => (None, Some(stage.log_writer(queues, log))),
-        (Role::Jobs, ..) => (None, Some(stage.jobs(log))),
+        (Role::Jobs, ..) => (None, Some(stage.jobs(store, log))),
         (Role::Ingest | Role::Dispatcher | Role::Api | Role::LogWriter, ..) => {
             unreachable!("Servers::connect and Process::open bring what each role needs")
         }

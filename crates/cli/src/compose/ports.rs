@@ -19,6 +19,7 @@ use postrider_ports::secrets::Secrets;
 use postrider_ports::sender::Sender;
 use postrider_ports::sources::Sources;
 use postrider_ports::subscriptions::Subscriptions;
+use postrider_ports::wellness::Wellness;
 use postrider_ports::windows::Windows;
 
 /// Durable queues.
@@ -45,6 +46,7 @@ pub(super) struct Store {
     pub(super) tokens: Arc<dyn Tokens>,
     pub(super) spaces: Arc<dyn Spaces>,
     pub(super) sources: Arc<dyn Sources>,
+    pub(super) wellness: Arc<dyn Wellness>,
     pub(super) bodies: Arc<dyn Bodies>,
 }
 
@@ -109,7 +111,7 @@ impl Store {
     /// All in one database.
     pub(super) fn of<S>(store: &Arc<S>) -> Self
     where
-        S: Registry + Disable + Subscriptions + Tokens + Spaces + Sources + Bodies + 'static,
+        S: Registry + Disable + Subscriptions + Tokens + Spaces + Sources + Wellness + Bodies + 'static,
     {
         Self {
             registry: store.clone(),
@@ -118,6 +120,7 @@ impl Store {
             tokens: store.clone(),
             spaces: store.clone(),
             sources: store.clone(),
+            wellness: store.clone(),
             bodies: store.clone(),
         }
     }

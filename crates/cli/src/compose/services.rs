@@ -43,6 +43,7 @@ impl Stage<'_> {
             tokens_per_space: limits.tokens,
             environments_per_space: limits.environments,
             requests_per_second: self.settings.api.requests_per_second,
+            slack_base_url: self.settings.slack.base_url.clone(),
         };
         let deps = postrider_control::Deps {
             registry: store.registry.clone(),
@@ -87,6 +88,9 @@ impl Stage<'_> {
             sender: outward.sender.clone(),
             secrets: outward.secrets.clone(),
             disable: store.disable.clone(),
+            wellness: store.wellness.clone(),
+            announce: queues.events_out.clone(),
+            claims: memory.claims.clone(),
             clock: self.clock.clone(),
             random: self.random.clone(),
             health: self.health.clone(),
@@ -110,11 +114,15 @@ impl Stage<'_> {
     }
 
     /// Background work of one leader.
-    pub(super) fn jobs(&self, log: &Log) -> Work {
+    pub(super) fn jobs(&self, store: &Store, log: &Log) -> Work {
         let deps = postrider_jobs::Deps {
             leadership: log.leadership.clone(),
             days: log.days.clone(),
             retention: log.retention.clone(),
+            wellness: store.wellness.clone(),
+            registry: store.registry.clone(),
+            disable: store.disable.clone(),
+            log: log.read.clone(),
             clock: self.clock.clone(),
             health: self.health.component("jobs"),
         };
@@ -179,7 +187,8 @@ fn dispatcher_settings(settings: &Settings) -> postrider_dispatcher::Settings {
         ..postrider_dispatcher::settings::ShareSettings::default()
     };
     let default = postrider_dispatcher::Settings::default();
-    postrider_dispatcher::Settings { room: room(chosen.permits), shares, ..default }
+    let slack_base_url = settings.slack.base_url.clone();
+    postrider_dispatcher::Settings { room: room(chosen.permits), shares, slack_base_url, ..default }
 }
 
 /// How many deliveries one dispatcher holds at once.

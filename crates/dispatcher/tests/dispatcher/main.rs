@@ -3,6 +3,7 @@
 mod fakes;
 mod receiver;
 mod taps;
+mod ward;
 mod world;
 
 mod coalescing;
@@ -17,3 +18,4 @@ mod settings;
 mod shutdown;
 mod slack;
 mod suspects;
+mod wellness;

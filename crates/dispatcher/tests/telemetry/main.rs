@@ -9,6 +9,8 @@ mod receiver;
 #[expect(dead_code, reason = "shared with the other tests, which need more of it")]
 #[path = "../dispatcher/taps.rs"]
 mod taps;
+#[path = "../dispatcher/ward.rs"]
+mod ward;
 #[expect(dead_code, reason = "shared with the other tests, which need more of it")]
 #[path = "../dispatcher/world.rs"]
 mod world;
