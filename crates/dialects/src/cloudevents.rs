@@ -288,7 +288,8 @@ fn read_resource(given: &Attributes, data: Option<&Json>, faults: &mut Faults) -
     })
 }
 
-fn id_in_data(data: &Json) -> Option<String> {
+/// What most data call themselves by.
+pub(crate) fn id_in_data(data: &Json) -> Option<String> {
     let data: Value = serde_json::from_str(data.as_str()).ok()?;
     let found = ["/id", "/sys/id", "/uid"].into_iter().find_map(|pointer| data.pointer(pointer))?;
     match found {

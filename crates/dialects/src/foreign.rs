@@ -25,6 +25,8 @@ pub(crate) fn whose(body: &str) -> Option<&'static str> {
         Some("contentful")
     } else if all(&["type", "action", "resource"]) {
         Some("native")
+    } else if all(&["type", "timestamp", "data"]) {
+        Some("standard-webhooks")
     } else {
         None
     }
@@ -50,6 +52,7 @@ mod tests {
             (r#"{"event":"Entry Published","occurredAt":"…","project":"p","model":"m"}"#, Some("contismo")),
             (r#"{"sys":{"type":"Entry"},"fields":{}}"#, Some("contentful")),
             (r#"{"type":"Entry","action":"publish","resource":{"id":"1"}}"#, Some("native")),
+            (r#"{"type":"Entry.publish","timestamp":"…","data":{}}"#, Some("standard-webhooks")),
             ("{}", None),
             ("[]", None),
             ("", None),

@@ -68,7 +68,7 @@ async fn every_fault_is_named_and_no_secret_is_repeated() {
     let bad = json!({"name": " ", "dialect": "standard-webhooks", "secret": "tooshort"});
     let refused = instance.post(SOURCES, &bad).await;
     refused.is_error(422, "ValidationFailed");
-    for word in ["name", "dialect", "native, cometcms", "secret"] {
+    for word in ["name", "dialect", "native, standard-webhooks, cometcms", "secret"] {
         assert!(refused.text.contains(word), "{word}: {}", refused.text);
     }
     assert!(!refused.text.contains("tooshort"));

@@ -42,7 +42,7 @@ pub struct Create {
     /// Which CMS sends here, for people
     #[arg(long)]
     name: String,
-    /// How its webhooks are read: contentful, datocms, contentstack, contismo, cometcms
+    /// How its webhooks are read: contentful, datocms, contentstack, contismo, cometcms, standard-webhooks, native
     #[arg(long)]
     dialect: String,
     /// An id of your choice [default: drawn by the server]
@@ -76,7 +76,7 @@ pub struct Update {
     /// Which CMS sends here, for people
     #[arg(long)]
     name: Option<String>,
-    /// How its webhooks are read: contentful, datocms, contentstack, contismo, cometcms
+    /// How its webhooks are read: contentful, datocms, contentstack, contismo, cometcms, standard-webhooks, native
     #[arg(long)]
     dialect: Option<String>,
     /// The secret that the CMS signs with or sends as a key

@@ -83,10 +83,10 @@ fn native_sends_a_key_and_keeps_no_second_copy() {
 
 #[test]
 fn a_dialect_without_webhooks_of_its_own_says_who_has_them() {
-    let outgoing = named("standard-webhooks");
+    let outgoing = named("cloudevents");
     assert_eq!(outgoing.proof(), None);
     let faults = with(&[], PAYLOAD, |it| outgoing.read(it)).expect_err("nothing to read");
-    assert!(faults[0].fix.contains("native, cometcms"), "{}", faults[0]);
+    assert!(faults[0].fix.contains("native, standard-webhooks, cometcms"), "{}", faults[0]);
 }
 
 #[test]
