@@ -2,8 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use postrider_control::calls::diagnose;
 use postrider_domain::call::{CallRecord, RecordedRequest, RecordedResponse, Timings};
-use postrider_domain::diagnosis::diagnose;
 use postrider_domain::outcome::FailureKind;
 use serde_json::{Map, Value, json};
 
@@ -89,6 +89,7 @@ fn errors(call: &CallRecord) -> Vec<&'static str> {
         FailureKind::AddressBlocked => "AddressBlockedError",
         FailureKind::Request => "RequestError",
         FailureKind::Protocol => "ProtocolError",
+        FailureKind::Slack => "SlackError",
     };
     call.failure.as_ref().map(|failure| name(failure.kind)).into_iter().collect()
 }

@@ -113,6 +113,7 @@ impl From<ControlError> for ApiError {
                 Self { versions: Some((given, current)), ..error }
             }
             ControlError::Conflict(_) => Self::new(StatusCode::CONFLICT, "Conflict", message),
+            ControlError::Outside(_) => Self::new(StatusCode::BAD_GATEWAY, "BadGateway", message),
             ControlError::Unavailable(error) => error.into(),
         }
     }

@@ -12,7 +12,8 @@
 //! | `/spaces/{s}/deliveries` | `deliveries.rs` |
 //! | `/spaces/{s}/events/{id}…`, `/spaces/{s}/environments/{e}/events/{id}…` | `events.rs` |
 //! | `/spaces/{s}/sources…` | `sources.rs` |
-//! | `/spaces/{s}/webhook_settings…` | `settings.rs` |
+//! | `/spaces/{s}/webhook_settings…` | `settings.rs`, `constants.rs` |
+//! | `/spaces/{s}/slack_connections…` | `slack.rs` |
 //! | `/tokens…`, `/users/me` | `tokens.rs` |
 //! | `/parked…` | `parked.rs` |
 //! | `/keys…` | `keys.rs` |
@@ -26,6 +27,7 @@ mod body;
 mod call_json;
 mod caller;
 mod calls;
+mod constants;
 mod cursor;
 mod deliveries;
 mod delivery_json;
@@ -38,6 +40,7 @@ mod finish;
 mod keys;
 mod links;
 mod listing;
+mod log_query;
 mod openapi;
 mod parked;
 mod query;
@@ -45,6 +48,7 @@ mod reference;
 mod retry_json;
 mod schema;
 mod settings;
+mod slack;
 mod sources;
 mod spaces;
 mod tokens;
@@ -91,6 +95,8 @@ fn documented() -> OpenApiRouter<Arc<Control>> {
         .merge(events::routes())
         .merge(sources::routes())
         .merge(settings::routes())
+        .merge(constants::routes())
+        .merge(slack::routes())
         .merge(tokens::routes())
         .merge(parked::routes())
         .merge(keys::routes())

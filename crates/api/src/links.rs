@@ -2,7 +2,9 @@
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use postrider_domain::id::{CallId, EnvironmentId, EventId, InvalidId, SourceId, SpaceId, WebhookId};
+use postrider_domain::id::{
+    CallId, ConnectionId, EnvironmentId, EventId, InvalidId, SourceId, SpaceId, WebhookId,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -52,6 +54,10 @@ pub(crate) fn webhook(text: &str) -> ApiResult<WebhookId> {
 
 pub(crate) fn source(text: &str) -> ApiResult<SourceId> {
     segment(SourceId::new(text))
+}
+
+pub(crate) fn connection(text: &str) -> ApiResult<ConnectionId> {
+    segment(ConnectionId::new(text))
 }
 
 pub(crate) fn event(text: &str) -> ApiResult<EventId> {

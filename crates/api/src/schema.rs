@@ -24,6 +24,7 @@ pub(crate) mod publish;
 pub(crate) mod query;
 pub(crate) mod retry;
 pub(crate) mod settings;
+pub(crate) mod slack;
 pub(crate) mod source;
 pub(crate) mod space;
 pub(crate) mod text;

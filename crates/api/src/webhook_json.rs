@@ -7,6 +7,7 @@
 //! | `dialect`, `options` | a name, and an object of texts that it understands |
 //! | `transformation` | Contentful's: `{method, contentType, includeContentLength, body}` |
 //! | `template` | `{body, escape}`: Mustache; the URL is one too |
+//! | `action` | `{"type": "slack", connection, channel, template}`: a message to Slack in place of a call |
 //! | `signing` | `true` or `{}`: signed; `{"secret": …}`: with this one; `false`: not signed. Shown without the secret |
 //! | `retryPolicy` | see `retry_json.rs` |
 //! | `timeout` | duration, 1 to 30 s |

@@ -300,7 +300,8 @@ fn refused_token(fault: &Fault) -> ControlError {
 
 /// What Slack refused: something that a person must mend there, or that has nothing to do with what was asked.
 fn refused(fault: &Fault) -> ControlError {
-    let said = format!("Slack answers {}: {}; {}", fault.code, fault.cause, fault.next_step);
+    let next = if fault.heals() { "ask again in a moment" } else { &fault.next_step };
+    let said = format!("Slack answers {}: {}; {next}", fault.code, fault.cause);
     if is_elsewhere(fault) { ControlError::Outside(said) } else { ControlError::Conflict(said) }
 }
 

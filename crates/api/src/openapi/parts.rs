@@ -5,12 +5,15 @@ use utoipa::OpenApi;
 
 use crate::MEDIA_TYPE;
 use crate::schema::error::Error;
-use crate::schema::text::{CallId, EnvironmentId, EventId, ParkedId, SourceId, SpaceId, TokenId, WebhookId};
+use crate::schema::text::{
+    CallId, ConnectionId, EnvironmentId, EventId, ParkedId, SourceId, SpaceId, TokenId, WebhookId,
+};
 
 /// The schemas that only the parts below refer to.
 #[derive(OpenApi)]
 #[openapi(components(schemas(
     CallId,
+    ConnectionId,
     EnvironmentId,
     Error,
     EventId,
@@ -32,8 +35,8 @@ at most 256 KiB; answers are the latter. What is sent as Contentful's may have u
 a `Warning` header each; our own objects take none.
 
 Every request needs a token, `Authorization: Bearer <token>`. A token belongs to a space, or to the whole instance, and has a
-role: `admin` may do everything, `editor` everything in the space but tokens, `viewer` only look, `publisher` only publish
-events. A space that a token does not reach is answered like one that does not exist.
+role: `admin` may do everything, `editor` everything in the space but tokens, `developer` what concerns webhooks and their
+calls, `viewer` only look, `publisher` only publish events. A space that a token does not reach is answered like one that does not exist.
 
 Errors have `sys.id` for programs, `message` for people, `requestId` for reports, and in `details.errors` every field that
 cannot be taken, all at once, each with its path, what is wrong and what would be right. A path answers 405 with `Allow` to
@@ -49,6 +52,7 @@ pub(super) fn tags() -> Value {
         {"name": "Events", "description": "What happened, and what became of it."},
         {"name": "Publishing", "description": "Where events come in."},
         {"name": "Sources", "description": "Where the webhooks of CMSs come in."},
+        {"name": "Slack", "description": "Ways into Slack, through which webhooks post messages."},
         {"name": "Spaces", "description": "Tenants and their environments."},
         {"name": "Settings", "description": "What a space has settled for all its webhooks."},
         {"name": "Tokens", "description": "Who may ask."},
@@ -121,6 +125,7 @@ fn parameters() -> Value {
         ("environment", "EnvironmentId", "Which environment of the space."),
         ("webhook", "WebhookId", "Which webhook."),
         ("source", "SourceId", "Which source."),
+        ("connection", "ConnectionId", "Which Slack connection."),
         ("event", "EventId", "Which event."),
         ("call", "CallId", "Which call."),
         ("token", "TokenId", "Which token, by its public id."),

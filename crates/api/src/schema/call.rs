@@ -45,7 +45,7 @@ pub(crate) struct OverviewSys {
     created_at: Instant,
 }
 
-/// Why a call had no answer.
+/// Why a call had no answer, or none that counts.
 #[derive(ToSchema)]
 pub(crate) enum CallError {
     TimeoutError,
@@ -55,6 +55,7 @@ pub(crate) enum CallError {
     AddressBlockedError,
     RequestError,
     ProtocolError,
+    SlackError,
 }
 
 /// A call with everything about it.
@@ -165,7 +166,7 @@ pub(crate) struct Timings {
     total_ms: f64,
 }
 
-/// Why there was no answer.
+/// Why there was no answer, or why Slack's is no success.
 #[derive(ToSchema)]
 pub(crate) struct Failure {
     #[schema(inline)]
@@ -196,6 +197,7 @@ pub(crate) enum FailureKind {
     AddressBlocked,
     Request,
     Protocol,
+    Slack,
 }
 
 /// A call in a few lines, where its event and webhook are known from around it.

@@ -47,6 +47,7 @@ pub(crate) enum ErrorId {
     ValidationFailed,
     RateLimitExceeded,
     ServerError,
+    BadGateway,
     ServiceUnavailable,
 }
 

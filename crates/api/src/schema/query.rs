@@ -2,7 +2,7 @@
 
 use utoipa::IntoParams;
 
-use super::delivery::DeliveryState;
+use super::delivery::{DeliveryOrder, DeliveryState, DeliveryStatusAsked};
 use super::text::{EnvironmentId, EventId, Instant, WebhookId};
 
 /// `skip`, `limit` and `cursor` of a list that may be skipped through.
@@ -17,6 +17,15 @@ pub(crate) struct PageQuery {
     limit: Option<u32>,
     /// What `pages.next` gave, unchanged; then `skip` does not count.
     #[param(pattern = "^[A-Za-z0-9._-]{1,512}$")]
+    cursor: Option<String>,
+}
+
+/// A list of somebody else's, which has only a cursor.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ChannelQuery {
+    /// What `pages.next` gave, unchanged.
+    #[param(min_length = 1, max_length = 256)]
     cursor: Option<String>,
 }
 
@@ -82,9 +91,6 @@ pub(crate) struct LogQuery {
     /// Only of deliveries in this state.
     #[param(inline)]
     state: Option<DeliveryState>,
-    /// Says the same as `state`, which comes first.
-    #[param(inline)]
-    status: Option<DeliveryState>,
     /// Only from this instant on.
     #[param(inline)]
     from: Option<Instant>,
@@ -106,6 +112,9 @@ pub(crate) struct CallsQuery {
     /// What `pages.next` or `pages.newer` gave, unchanged.
     #[param(pattern = r"^[on]-?[0-9]{1,18}\.[0-9a-f]{32}$")]
     cursor: Option<String>,
+    /// Says the same as `state`, which comes first.
+    #[param(inline)]
+    status: Option<DeliveryState>,
     /// How long to wait for calls that end from now on, or since the cursor `pages.newer`: seconds, or a text such as
     /// `10s`; 25 s at most.
     #[param(
@@ -118,14 +127,28 @@ pub(crate) struct CallsQuery {
 
 /// How a list of deliveries goes on.
 #[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub(crate) struct DeliveriesQuery {
     /// How many to show: 100 unless given, and at most 1,000. More is cut to that, 0 is 1.
     #[param(minimum = 0, default = 100)]
     limit: Option<u32>,
-    /// What `pages.next` gave, unchanged.
-    #[param(pattern = r"^o-?[0-9]{1,18}\.[0-9a-f]{32}$")]
+    /// What `pages.next` gave, unchanged. It goes on in the order in which the list began.
+    #[param(pattern = r"^[oasl]-?[0-9]{1,18}\.[0-9a-f]{32}$")]
     cursor: Option<String>,
+    /// Only of deliveries that stand so, in DatoCMS's words or in those of `state`: `pending` had no attempt yet, `rescheduled`
+    /// waits for another one, `success` is delivered, `failed` is given up.
+    #[param(inline)]
+    status: Option<DeliveryStatusAsked>,
+    /// Only those whose next attempt is due from this instant on. They come by it, soonest first.
+    #[param(inline)]
+    next_attempt_from: Option<Instant>,
+    /// Only those whose next attempt is due before this instant. They come by it, soonest first.
+    #[param(inline)]
+    next_attempt_to: Option<Instant>,
+    /// What to order by, `-` before it for descending: the last change, or the next attempt; in the order of that come only
+    /// deliveries that have one. Last changed first unless given.
+    #[param(inline)]
+    order: Option<DeliveryOrder>,
 }
 
 /// Parked messages. Other parameters are refused.

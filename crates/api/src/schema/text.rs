@@ -24,6 +24,11 @@ pub(crate) struct WebhookId(String);
 #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$", examples("cometcms"))]
 pub(crate) struct SourceId(String);
 
+/// Id of a Slack connection, unique in its space: 1 to 64 of `A-Z a-z 0-9 . _ -`.
+#[derive(ToSchema)]
+#[schema(pattern = "^[A-Za-z0-9._-]{1,64}$", examples("editors"))]
+pub(crate) struct ConnectionId(String);
+
 /// Public id of a token, never the token itself.
 #[derive(ToSchema)]
 #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$", examples("3fQp0ySm1cXr8VbK2tLw5a"))]

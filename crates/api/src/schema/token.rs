@@ -32,6 +32,7 @@ pub(crate) struct TokenSpace(String);
 pub(crate) enum Role {
     Admin,
     Editor,
+    Developer,
     Viewer,
     Publisher,
 }

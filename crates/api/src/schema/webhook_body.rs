@@ -9,9 +9,10 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 
 use super::filter::Filter;
 use super::retry::RetryPolicyBody;
-use super::text::{Duration, LimitText, Name, SecretText};
+use super::text::{ConnectionId, Duration, LimitText, Name, SecretText};
+use super::webhook::SlackType;
 
-/// A webhook. It needs a name, a URL, and topics or triggers. A PUT replaces everything but secrets: a header with
+/// A webhook. It needs a name, a URL or an action, and topics or triggers. A PUT replaces everything but secrets: a header with
 /// `secret` and without a value, a user name without its password, and signing secrets keep what is stored. Unknown fields
 /// at the top, in `headers` and in `transformation` are Contentful's to define: they are ignored with a `Warning`.
 #[derive(ToSchema)]
@@ -29,7 +30,8 @@ pub(crate) struct WebhookBody {
     /// Where it calls: `https://`, at most 2,048 bytes, without user name, spaces and control characters. `http://` only
     /// where the operator's setting `outbound.plain_http` allows it.
     #[schema(min_length = 1, max_length = 2048, examples("https://search.example.com/hooks/content"))]
-    url: String,
+    url: Option<String>,
+    action: Option<SlackActionBody>,
     /// What it is called for: `Type.action`, `*` for any; or a dialect's own names. At least one, or a trigger.
     #[schema(max_items = 100, examples(json!(["Entry.publish", "Asset.*"])))]
     topics: Option<Vec<TopicText>>,
@@ -86,6 +88,27 @@ pub(crate) struct WebhookBody {
     sys: Option<()>,
 }
 
+/// A message to Slack in place of a call. Then the webhook has no URL, method, headers, authentication, signing,
+/// transformation and template of its own.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"type": "slack", "connection": "editors", "channel": "C0123456789"}))]
+pub(crate) struct SlackActionBody {
+    #[schema(inline)]
+    r#type: SlackType,
+    connection: ConnectionId,
+    /// The channel's id, which a bot needs; an incoming webhook has its own.
+    #[schema(
+        min_length = 1,
+        max_length = 80,
+        pattern = r"^[^\s\x00-\x1f\x7f-\x9f]+$",
+        examples("C0123456789")
+    )]
+    channel: Option<String>,
+    /// What the message says, in Mustache over the event as Postrider writes it: JSON if it begins with `{`, else its text.
+    template: Option<TemplateBody>,
+}
+
 /// A topic: `Type.action`, `*` for any type or action; or a dialect's own name.
 #[derive(ToSchema)]
 #[schema(min_length = 1, max_length = 256, examples("Entry.publish"))]
@@ -95,8 +118,8 @@ pub(crate) struct TopicText(String);
 #[derive(ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct TriggerBody {
-    /// `*` or left out: any type.
-    #[schema(pattern = r"^(\*|[A-Za-z0-9_-]{1,48})$", examples("Entry"))]
+    /// `*` or left out: any type. A dialect's own word (`item`, `content_types.entries`) goes with its own actions.
+    #[schema(pattern = r"^(\*|[A-Za-z0-9_.-]{1,48})$", examples("Entry"))]
     r#type: Option<String>,
     /// Left out or empty: any action.
     #[schema(max_items = 100)]
@@ -107,9 +130,10 @@ pub(crate) struct TriggerBody {
     entities: Option<Vec<LimitText>>,
 }
 
-/// An action: `publish`, `publish.*` for every suffix, `*` for any.
+/// An action: `publish`, `publish.*` for every suffix, `*` for any; or a dialect's own, and without a type its own topic
+/// (`Entry Published`).
 #[derive(ToSchema)]
-#[schema(max_length = 66, pattern = r"^(\*|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(\.\*)?)$", examples("publish"))]
+#[schema(max_length = 66, pattern = r"^(\*|[A-Za-z0-9_ -]+(\.[A-Za-z0-9_-]+)*(\.\*)?)$", examples("publish"))]
 pub(crate) struct ActionText(String);
 
 /// A header of the call.

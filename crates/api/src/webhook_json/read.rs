@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use postrider_control::FieldFault;
-use postrider_control::draft::{HeaderDraft, SigningDraft, TriggerDraft, WebhookDraft};
+use postrider_control::draft::{HeaderDraft, SigningDraft, SlackTargetDraft, TriggerDraft, WebhookDraft};
 use postrider_domain::coalesce::{CoalesceKey, CoalesceRule, CoalesceSetting};
 use postrider_domain::webhook::RateLimit;
 use serde_json::{Map, Value};
@@ -24,6 +24,7 @@ pub(crate) fn read(object: &Map<String, Value>, text: &[u8]) -> (WebhookDraft, V
     let (method, transformation) = render::read_transformation(&fields, body);
     let mut draft = WebhookDraft {
         name: fields.text("name"),
+        slack: slack(&fields),
         url: fields.text("url"),
         method,
         active: fields.flag("active"),
@@ -78,6 +79,32 @@ fn header(fields: &Fields<'_>) -> HeaderDraft {
     };
     fields.ignore_unread();
     header
+}
+
+/// `{"type": "slack", "connection", "channel", "template"}`; without an action the webhook calls a URL.
+fn slack(fields: &Fields<'_>) -> Option<SlackTargetDraft> {
+    let action = fields.object("action")?;
+    let kind = action.text("type");
+    let fix = "use \"slack\", or leave `action` out for an HTTP call";
+    match kind.as_deref() {
+        Some("slack") => {}
+        Some(other) => {
+            let problem = "there is no such action";
+            action.fault(FieldFault::new(action.path("type"), "in", problem, fix).given(other));
+        }
+        None if action.raw("type").is_some() => {}
+        None => {
+            let problem = "the action has no type";
+            action.fault(FieldFault::new(action.path("type"), "required", problem, fix));
+        }
+    }
+    let draft = SlackTargetDraft {
+        connection: action.text("connection"),
+        channel: action.text("channel"),
+        template: render::read_template(&action),
+    };
+    action.refuse_unread();
+    Some(draft)
 }
 
 /// `secrets` is what an answer shows of them; sent back, it changes nothing.

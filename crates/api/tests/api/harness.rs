@@ -34,7 +34,7 @@ use tower::ServiceExt;
 
 use crate::conformance::Exchange;
 use crate::store::Store;
-use crate::world::{JumpingClock, ThreeEvents};
+use crate::world::{JumpingClock, ThreeEvents, answer};
 
 pub(crate) const DEFINITIONS: &str = "/spaces/default/webhook_definitions";
 
@@ -167,6 +167,21 @@ impl Instance {
 
     pub(crate) async fn delete(&self, path: &str) -> Answer {
         self.call_as(&self.admin, Method::DELETE, path, None).await
+    }
+
+    /// Slack knows every token, as that of a bot in the workspace Acme, which has two channels.
+    pub(crate) fn slack_answers(&self) {
+        let channels = br#"{"ok":true,"channels":[{"id":"C1","name":"news","is_member":true},
+            {"id":"C2","name":"old","is_archived":true}],"response_metadata":{"next_cursor":"dGVhbTpDMw=="}}"#;
+        let base = "https://slack.com/api/";
+        let list = "conversations.list?types=public_channel,private_channel&limit=50";
+        for (method, said) in [
+            ("auth.test", &br#"{"ok":true,"team":"Acme","team_id":"T1","user":"postrider"}"#[..]),
+            (list, &channels[..]),
+            ("chat.postMessage", &br#"{"ok":true}"#[..]),
+        ] {
+            self.sender.script(&format!("{base}{method}"), [Ok(answer(200, said))]);
+        }
     }
 
     /// A token with a role in a space.

@@ -3,6 +3,7 @@
 mod calls;
 mod conformance;
 mod contentful;
+mod deliveries;
 mod errors;
 mod events;
 mod harness;
@@ -10,8 +11,10 @@ mod keys;
 mod openapi;
 mod parked;
 mod roles;
+mod roles_page;
 mod secrets;
 mod settings;
+mod slack;
 mod sources;
 mod spaces;
 mod store;

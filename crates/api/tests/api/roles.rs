@@ -17,7 +17,7 @@ use crate::harness::{Answer, DEFINITIONS, Instance};
 use crate::openapi::operations;
 
 /// What every role has, beside the words `any` and `none`. `admin` has everything.
-const ROLES: [(&str, &[&str]); 3] = [
+pub(crate) const ROLES: [(&str, &[&str]); 4] = [
     (
         "editor",
         &[
@@ -31,17 +31,31 @@ const ROLES: [(&str, &[&str]); 3] = [
             "integrations:manage",
         ],
     ),
+    (
+        "developer",
+        &[
+            "webhooks:list",
+            "webhooks:create",
+            "webhooks:update",
+            "webhooks:delete",
+            "calls:read",
+            "calls:resend",
+        ],
+    ),
     ("viewer", &["webhooks:list", "calls:read"]),
     ("publisher", &["events:publish"]),
 ];
 
 /// Every operation: what it needs, and what it answers to who has that.
-const NEEDS: [(&str, &str, u16); 57] = [
+pub(crate) const NEEDS: &[(&str, &str, u16)] = &[
+    ("createSlackConnection", "integrations:manage", 201),
     ("createSource", "integrations:manage", 201),
     ("createToken", "tokens:manage", 201),
     ("createWebhook", "webhooks:create", 200),
+    ("deleteConstants", "webhooks:update", 204),
     ("deleteRetryPolicy", "webhooks:update", 204),
     ("deleteSigningSecret", "webhooks:update", 204),
+    ("deleteSlackConnection", "integrations:manage", 204),
     ("deleteSource", "integrations:manage", 204),
     ("deleteWebhook", "webhooks:delete", 204),
     ("disableWebhook", "webhooks:update", 200),
@@ -51,6 +65,7 @@ const NEEDS: [(&str, &str, u16); 57] = [
     ("explainEvent", "calls:read", 200),
     ("getBalance", "calls:read", 200),
     ("getCall", "calls:read", 200),
+    ("getConstants", "webhooks:list", 200),
     ("getDocs", "none", 200),
     ("getDocsStyle", "none", 200),
     ("getEnvironment", "any", 200),
@@ -63,6 +78,7 @@ const NEEDS: [(&str, &str, u16); 57] = [
     ("getPublicKeys", "public", 404),
     ("getRetryPolicy", "webhooks:list", 200),
     ("getSigningSecret", "webhooks:list", 200),
+    ("getSlackConnection", "webhooks:list", 200),
     ("getSource", "integrations:manage", 200),
     ("getSpace", "any", 200),
     ("getWebhook", "webhooks:list", 200),
@@ -73,6 +89,8 @@ const NEEDS: [(&str, &str, u16); 57] = [
     ("listEnvironments", "any", 200),
     ("listKeys", "instance", 200),
     ("listParked", "instance", 200),
+    ("listSlackChannels", "webhooks:update", 200),
+    ("listSlackConnections", "webhooks:list", 200),
     ("listSources", "integrations:manage", 200),
     ("listSpaces", "any", 200),
     ("listTokens", "tokens:manage", 200),
@@ -81,9 +99,11 @@ const NEEDS: [(&str, &str, u16); 57] = [
     ("pingWebhook", "webhooks:update", 200),
     ("previewDraft", "webhooks:list", 200),
     ("previewWebhook", "webhooks:list", 200),
+    ("putConstants", "webhooks:update", 200),
     ("putEnvironment", "admin", 201),
     ("putRetryPolicy", "webhooks:update", 200),
     ("putSigningSecret", "webhooks:update", 200),
+    ("putSlackConnection", "integrations:manage", 200),
     ("putSource", "integrations:manage", 200),
     ("putSpace", "instance", 200),
     ("putWebhook", "webhooks:update", 200),
@@ -111,9 +131,10 @@ enum Caller {
     Nobody,
 }
 
-const CALLERS: [Caller; 10] = [
+const CALLERS: [Caller; 11] = [
     Caller::Role("admin"),
     Caller::Role("editor"),
+    Caller::Role("developer"),
     Caller::Role("viewer"),
     Caller::Role("publisher"),
     Caller::OtherAdmin,
@@ -138,6 +159,9 @@ impl Stage {
         let source = json!({"name": "s", "dialect": "cometcms"});
         assert_eq!(instance.put("/spaces/default/sources/s", &source).await.status, 201);
         assert_eq!(instance.put("/spaces/other", &json!({})).await.status, 201);
+        instance.slack_answers();
+        let slack = body("putSlackConnection").expect("a body");
+        assert_eq!(instance.put("/spaces/default/slack_connections/c", &slack).await.status, 201);
         let settings = "/spaces/default/webhook_settings";
         for (what, name) in [("signing_secret", "putSigningSecret"), ("retry_policy", "putRetryPolicy")] {
             let body = body(name).expect("a body");
@@ -155,6 +179,7 @@ impl Stage {
             ("environment", "master".to_owned()),
             ("webhook", "w".to_owned()),
             ("source", "s".to_owned()),
+            ("connection", "c".to_owned()),
             ("event", "e".to_owned()),
             ("call", call.0.to_string()),
             ("message", text(parked)),
@@ -222,8 +247,10 @@ fn body(name: &str) -> Option<Value> {
     Some(match name {
         "createWebhook" | "putWebhook" => webhook,
         "previewDraft" => json!({"webhook": webhook}),
+        "createSlackConnection" | "putSlackConnection" => json!({"name": "s", "token": "xoxb-made-up"}),
         "createSource" | "putSource" => json!({"name": "s", "dialect": "cometcms"}),
         "createToken" => json!({"name": "n", "role": "viewer", "space": "default"}),
+        "putConstants" => json!({"site_id": "205"}),
         "putRetryPolicy" => json!({"maxRetries": 5}),
         "putSigningSecret" => json!({"value": "s".repeat(64)}),
         "resendEvent" => json!({"webhook": "w"}),
