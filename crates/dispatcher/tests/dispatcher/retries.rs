@@ -47,6 +47,61 @@ async fn the_default_schedule_is_kept_to_the_millisecond() {
     world.assert_empty().await;
 }
 
+/// Seconds from the first attempt, as the documents have them: DatoCMS's seven retries after 2 and 6 min, 30 min, 1 h, 5 h, 1
+/// and 2 days; Contentstack's after 5, 25, 125 and 625 s; Contentful's two, 30 s apart; the specification of Standard Webhooks.
+const SCHEDULES: [(&str, &[f64]); 5] = [
+    ("datocms", &[0.0, 120.0, 480.0, 2_280.0, 5_880.0, 23_880.0, 110_280.0, 283_080.0]),
+    ("contentstack", &[0.0, 5.0, 30.0, 155.0, 780.0]),
+    ("contentful", &[0.0, 30.0, 60.0]),
+    (
+        "standard-webhooks",
+        &[0.0, 5.0, 305.0, 2_105.0, 9_305.0, 27_305.0, 63_305.0, 113_705.0, 185_705.0, 272_105.0],
+    ),
+    ("none", &[0.0]),
+];
+
+#[tokio::test(start_paused = true)]
+async fn each_named_schedule_is_kept_to_the_instants_of_its_document() {
+    let named = SCHEDULES
+        .map(|(name, _)| webhook(name).topic("*.*").retry(RetryPolicy::named(name).expect("known")).build());
+    let world = patient(World::with(named));
+    for (name, _) in SCHEDULES {
+        world.receiver.script(&format!("/{name}"), &[Answer::Status(500)]);
+    }
+    let running = world.start();
+    world.accept(event("Entry.publish")).await;
+    world.pass(Duration::from_hours(79)).await;
+    for (name, instants) in SCHEDULES {
+        assert_eq!(world.arrived_at(name), instants, "{name}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cms_dialect_keeps_the_schedule_of_its_document_unless_told_otherwise() {
+    let names = ["datocms", "contentstack", "contentful"];
+    let world = patient(World::with(names.map(|name| webhook(name).dialect(name).topic("*.*").build())));
+    for name in names {
+        world.receiver.script(&format!("/{name}"), &[Answer::Status(500)]);
+    }
+    let running = world.start();
+    world.accept(event("Entry.publish")).await;
+    // DatoCMS's first three retries; the two others are done.
+    world.pass(Duration::from_mins(45)).await;
+    for (name, instants) in SCHEDULES.into_iter().filter(|(name, _)| names.contains(name)) {
+        let due: Vec<f64> = instants.iter().copied().filter(|at| *at <= 2_700.0).collect();
+        assert_eq!(world.arrived_at(name), due, "{name}");
+    }
+    let deadlines = names.map(|name| {
+        let request = &world.arrived(name)[0].request;
+        (request.timeout, request.connect)
+    });
+    let of =
+        |seconds: u64, connect: Option<u64>| (Duration::from_secs(seconds), connect.map(Duration::from_secs));
+    assert_eq!(deadlines, [of(8, Some(2)), of(30, None), of(30, None)]);
+    running.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn jitter_comes_from_the_port_and_stays_within_a_fifth() {
     let world = patient(World::with((0..20).map(|at| webhook(&format!("w{at}")).topic("*.*").build())));

@@ -143,6 +143,29 @@ async fn the_success_of_a_resend_settles_a_pending_first_generation() {
     world.assert_empty().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_success_of_a_resend_settles_the_resends_before_it_too() {
+    let world = World::with([webhook("w").topic("*.*").delays(&[seconds(60)]).build()]);
+    world.receiver.script("/w", &[Answer::Status(500), Answer::Status(500), Answer::Status(200)]);
+    world.accept(event("Entry.publish")).await;
+    world.step().await;
+    for generation in [1, 2] {
+        let mut resend = deliver(&event("Entry.publish").carried(), &["w"]);
+        resend.targets[0].generation = generation;
+        world.publish(outgoing(resend)).await;
+        world.step().await;
+    }
+    let settled: Vec<_> =
+        world.settled("w").iter().map(|one| (one.delivery.generation, one.state, one.by)).collect();
+    let by = Some(delivery("e1", "w", 2));
+    let superseded = DeliveryState::Superseded;
+    assert_eq!(settled, [(0, superseded, by), (1, superseded, by)]);
+    world.clock.advance(seconds(60));
+    world.step().await;
+    assert_eq!(world.arrived("w").len(), 3, "neither retry was made");
+    world.assert_empty().await;
+}
+
 fn header(world: &World, at: usize, name: &str) -> String {
     let headers = world.arrived("w")[at].request.headers.clone();
     headers.into_iter().find(|(one, _)| one == name).expect("it is there").1
