@@ -104,6 +104,72 @@ fn the_verdict_names_the_topic_that_decided() {
     assert!(no.detail.contains("Entry.publish"), "{}", no.detail);
 }
 
+fn about(topic: &str, id: &str, content_type: Option<&str>) -> EventHead {
+    let mut head = head(topic);
+    head.resource =
+        Resource { id: id.into(), content_type: content_type.map(str::to_owned), ..Resource::default() };
+    head
+}
+
+#[test]
+fn a_limit_to_a_content_type_takes_itself_and_its_fields() {
+    let limited = |content_types: &[&str], entities: &[&str]| Wants {
+        triggers: vec![
+            trigger("ContentType", &["*"], content_types, entities),
+            trigger("Field", &["*"], content_types, entities),
+        ],
+        ..Wants::default()
+    };
+    for wants in [limited(&["post"], &[]), limited(&[], &["post"])] {
+        let taken = |head: &EventHead| decide(&webhook(wants.clone()), head).matched;
+        assert!(taken(&about("ContentType.save", "post", None)), "it is of itself");
+        assert!(taken(&about("Field.create", "title", Some("post"))), "a field is of its type");
+        assert!(!taken(&about("ContentType.save", "page", None)));
+        assert!(!taken(&about("Field.create", "title", Some("page"))));
+        assert!(!taken(&about("Field.create", "post-title", None)));
+    }
+    let entry = Wants { triggers: vec![trigger("Entry", &["*"], &[], &["post"])], ..Wants::default() };
+    assert!(
+        !decide(&webhook(entry), &about("Entry.save", "1", Some("post"))).matched,
+        "an entry is not its type"
+    );
+    let one_field = Wants { triggers: vec![trigger("Field", &["*"], &[], &["title"])], ..Wants::default() };
+    assert!(decide(&webhook(one_field), &about("Field.save", "title", Some("post"))).matched);
+}
+
+#[test]
+fn what_decided_is_named_as_it_was_given() {
+    let words = Written::InWords { event_type: Some("item_type".into()), actions: vec!["update".into()] };
+    let wants = Wants {
+        topics: vec![
+            Topic {
+                given: "item.delete".into(),
+                pattern: TopicPattern::parse("Entry.delete").expect("a topic"),
+            },
+            Topic {
+                given: "item.delete".into(),
+                pattern: TopicPattern::parse("Entry.trash").expect("a topic"),
+            },
+            Topic { given: "Asset.*".into(), pattern: TopicPattern::parse("Asset.*").expect("a topic") },
+        ],
+        triggers: vec![
+            Trigger { written: words, ..trigger("ContentType", &["save"], &[], &["post"]) },
+            Trigger { written: Written::Continued, ..trigger("Field", &["save"], &[], &["post"]) },
+            trigger("Release", &["publish"], &[], &[]),
+        ],
+        ..Wants::default()
+    };
+    let detail = |head: EventHead| decide(&webhook(wants.clone()), &head).detail;
+    assert_eq!(detail(about("Entry.trash", "1", None)), "topics[0] item.delete");
+    assert_eq!(detail(about("Asset.save", "1", None)), "topics[1] Asset.*");
+    assert_eq!(detail(about("Field.save", "title", Some("post"))), "triggers[0] (item_type: update)");
+    assert_eq!(
+        detail(about("ContentType.save", "page", None)),
+        "triggers[0] (item_type: update) entities do not list page"
+    );
+    assert_eq!(detail(about("Release.publish", "1", None)), "triggers[1]");
+}
+
 #[test]
 fn triggers_or_kinds_and_ids_or() {
     let wants = || Wants {
