@@ -6,6 +6,7 @@
 
 mod backlog;
 mod bad_input;
+mod bad_templates;
 mod coalescing;
 mod cometcms;
 #[path = "composition/embedded.rs"]
@@ -14,16 +15,26 @@ mod contentful;
 mod contentstack;
 mod contismo;
 mod datocms;
+mod deliveries;
+mod guides;
 mod isolation;
 mod keys;
 mod kill;
 mod main_job;
+mod matching;
 mod official_client;
+mod operational;
 mod process;
+mod program;
+mod receivers;
+mod resend;
 mod retries;
 mod secrets;
+mod slack;
+mod shell;
 mod sources;
 mod system;
 #[expect(dead_code, reason = "only `scale.rs` asks where a call came from")]
 mod target;
 mod terminate;
+mod webhook_clients;
