@@ -15,7 +15,7 @@ pub(crate) struct Tool {
 }
 
 /// All of them. A test that needs another program adds it here, so that a fresh machine gets it.
-pub(crate) const TOOLS: [Tool; 12] = [
+pub(crate) const TOOLS: [Tool; 15] = [
     // SQLite and aws-lc are C.
     Tool { command: "cc", package: "build-essential" },
     // The private servers, see crates/testkit/src/servers.rs.
@@ -33,6 +33,10 @@ pub(crate) const TOOLS: [Tool; 12] = [
     Tool { command: "curl", package: "curl" },
     // Runs the verifier that CometCMS's document prints, see tests/e2e/cometcms.rs.
     Tool { command: "php", package: "php-cli" },
+    // What the pages of docs/guides tell their readers to run, see tests/e2e/receivers.rs.
+    Tool { command: "openssl", package: "openssl" },
+    Tool { command: "zip", package: "zip" },
+    Tool { command: "git", package: "git" },
 ];
 
 /// The Python packages that check manifests, pinned.
