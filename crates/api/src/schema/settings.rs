@@ -6,7 +6,11 @@ use super::link::Link;
 use super::only;
 use super::text::Instant;
 
-only!(SecretType = "WebhookSigningSecret", PolicyType = "WebhookRetryPolicy");
+only!(
+    SecretType = "WebhookSigningSecret",
+    PolicyType = "WebhookRetryPolicy",
+    ConstantsType = "WebhookConstants"
+);
 
 /// A space's signing secret as it is sent to us.
 #[derive(ToSchema)]
@@ -64,6 +68,54 @@ pub(crate) struct SpaceRetryPolicy {
 pub(crate) struct SpaceRetryPolicySys {
     #[schema(inline)]
     r#type: PolicyType,
+    space: Link,
+}
+
+/// What CMSs write into every payload, as it is sent to us.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConstantsBody {
+    /// Contentstack's `api_key` of the stack.
+    api_key: Option<ConstantText>,
+    /// DatoCMS's `site_id`.
+    site_id: Option<ConstantText>,
+    /// Contismo's `project`.
+    project: Option<ConstantText>,
+    /// Taken and left aside, so that what was read can be changed and sent back.
+    #[schema(value_type = Option<Value>)]
+    sys: Option<()>,
+}
+
+/// A constant: 1 to 128 characters on one line, not only spaces.
+#[derive(ToSchema)]
+#[schema(
+    min_length = 1,
+    max_length = 128,
+    pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$",
+    examples("205")
+)]
+pub(crate) struct ConstantText(String);
+
+/// What CMSs write into every payload; what is `null` is the space's id there.
+#[derive(ToSchema)]
+pub(crate) struct Constants {
+    sys: ConstantsSys,
+    /// Contentstack's `api_key` of the stack.
+    #[schema(required, examples("blt02f7b45378b008ee"))]
+    api_key: Option<String>,
+    /// DatoCMS's `site_id`.
+    #[schema(required, examples("205"))]
+    site_id: Option<String>,
+    /// Contismo's `project`.
+    #[schema(required, examples("shop"))]
+    project: Option<String>,
+}
+
+/// Whose constants.
+#[derive(ToSchema)]
+pub(crate) struct ConstantsSys {
+    #[schema(inline)]
+    r#type: ConstantsType,
     space: Link,
 }
 

@@ -1,10 +1,11 @@
 //! What a space has settled for all its webhooks.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::Instance;
 
 const SECRET: &str = "/spaces/default/webhook_settings/signing_secret";
+const CONSTANTS: &str = "/spaces/default/webhook_settings/constants";
 const POLICY: &str = "/spaces/default/webhook_settings/retry_policy";
 
 #[tokio::test]
@@ -37,4 +38,45 @@ async fn a_spaces_retry_policy_is_set_within_its_bounds_and_taken_away() {
     }
     assert_eq!(instance.delete(POLICY).await.status, 204);
     instance.delete(POLICY).await.is_error(404, "NotFound");
+}
+
+#[tokio::test]
+async fn a_spaces_constants_are_set_all_together_and_taken_away() {
+    let instance = Instance::start().await;
+    let none = json!({"api_key": null, "site_id": null, "project": null});
+    let said = |body: &Value| {
+        let mut said = body.clone();
+        said.as_object_mut().expect("an object").remove("sys");
+        said
+    };
+    assert_eq!(said(&instance.get(CONSTANTS).await.body), none);
+    let set = json!({"api_key": "blt02f7b45378b008ee", "site_id": "205", "project": "Shöp"});
+    let answer = instance.put(CONSTANTS, &set).await;
+    assert_eq!((answer.status.as_u16(), said(&answer.body)), (200, set));
+    assert_eq!(answer.body["sys"]["type"], "WebhookConstants");
+    assert_eq!(instance.get(CONSTANTS).await.body, answer.body);
+    // What was read can be put back; what is not given goes.
+    assert_eq!(instance.put(CONSTANTS, &answer.body).await.body, answer.body);
+    let only = instance.put(CONSTANTS, &json!({"site_id": "206"})).await;
+    assert_eq!(said(&only.body), json!({"api_key": null, "site_id": "206", "project": null}));
+    for _ in 0..2 {
+        assert_eq!(instance.delete(CONSTANTS).await.status, 204);
+        assert_eq!(said(&instance.get(CONSTANTS).await.body), none);
+    }
+}
+
+#[tokio::test]
+async fn every_fault_of_constants_is_told_at_once_and_changes_nothing() {
+    let instance = Instance::start().await;
+    let bad = json!({"api_key": " ", "site_id": "x".repeat(129), "project": "a\nb"});
+    let refused = instance.put(CONSTANTS, &bad).await;
+    refused.is_error(422, "ValidationFailed");
+    let fault = |path: &str, name: &str| (path.to_owned(), name.to_owned());
+    assert_eq!(
+        refused.faults(),
+        [fault("api_key", "size"), fault("site_id", "size"), fault("project", "format")]
+    );
+    let refused = instance.put(CONSTANTS, &json!({"site_id": 205, "siteId": "205"})).await;
+    assert_eq!(refused.faults(), [fault("site_id", "type"), fault("siteId", "unknown")]);
+    assert!(instance.get(CONSTANTS).await.body["site_id"].is_null());
 }

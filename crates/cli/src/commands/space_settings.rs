@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::hidden::Hidden;
+use super::space_constants::{self, Constants};
 use crate::Context;
 use crate::client::{Client, Server};
 use crate::compose::random::OsRandom;
@@ -25,6 +26,9 @@ pub enum Settings {
     /// How often webhooks without a policy of their own are tried again
     #[command(subcommand)]
     RetryPolicy(RetryPolicy),
+    /// What the CMSs that the space stands for write into every payload
+    #[command(subcommand)]
+    Constants(Constants),
     /// Show the key with which receivers verify calls of the dialect contentstack (no token needed)
     #[command(
         after_help = "The key is there once the space has a webhook of that dialect; before that the exit code is 5."
@@ -94,6 +98,7 @@ pub async fn run(settings: Settings, context: &Context) -> anyhow::Result<Code> 
             SigningSecret::Set(set) => set_secret(set, context).await?,
             SigningSecret::Delete(of) => of.delete(SIGNING_SECRET, "the signing secret", context).await?,
         },
+        Settings::Constants(constants) => space_constants::run(constants, context).await?,
         Settings::PublicKey(of) => {
             let client = of.server.stranger(context)?;
             output.answer(&client.get(&client.in_space(PUBLIC_KEYS)).await?, keys);
@@ -119,13 +124,13 @@ impl Of {
         Ok((client, path))
     }
 
-    async fn show(&self, path: &str, context: &Context, human: fn(&Value) -> String) -> anyhow::Result<()> {
+    pub(super) async fn show(&self, path: &str, context: &Context, human: fn(&Value) -> String) -> anyhow::Result<()> {
         let (client, path) = self.there(context, path)?;
         context.output.answer(&client.get(&path).await?, human);
         Ok(())
     }
 
-    async fn delete(&self, path: &str, what: &str, context: &Context) -> anyhow::Result<()> {
+    pub(super) async fn delete(&self, path: &str, what: &str, context: &Context) -> anyhow::Result<()> {
         let (client, path) = self.there(context, path)?;
         client.delete(&path).await?;
         let said = format!("deleted {what} of space {}", client.space());

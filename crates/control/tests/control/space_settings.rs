@@ -1,6 +1,7 @@
 //! What a space settles for all its webhooks.
 
 use postrider_control::draft::WebhookDraft;
+use postrider_domain::space::SpaceConstants;
 use postrider_domain::token::Role;
 use postrider_ports::access::Spaces;
 use postrider_ports::secrets::{Place, SIGNING, SPACE, Secrets};
@@ -94,4 +95,23 @@ async fn the_first_webhook_of_contentstack_makes_the_key_pair_of_its_space_and_n
     assert!(told.contains("signing-key") && told.contains("BEGIN RSA PUBLIC KEY"), "{told}");
     instance.save("second", stack()).await;
     assert_eq!(instance.store.settings(&space).await.expect("there").rsa, Some(made), "one for all");
+}
+
+#[tokio::test]
+async fn constants_lie_beside_the_other_settings_and_only_whom_it_concerns_sets_them() {
+    let Instance { control, admin, store, .. } = &Instance::start().await;
+    let space = default_space();
+    control.put_retry_policy(admin, &space, 5).await.expect("taken");
+    let set = SpaceConstants { site_id: Some("205".to_owned()), ..SpaceConstants::default() };
+    assert_eq!(control.put_constants(admin, &space, set.clone()).await.expect("taken"), set);
+    let settings = store.settings(&space).await.expect("there");
+    assert_eq!((settings.constants, settings.max_retries), (set.clone(), Some(5)));
+    let mut viewer = admin.clone();
+    viewer.grant.role = Role::Viewer;
+    assert_eq!(control.constants(&viewer, &space).await.expect("he may look"), set);
+    assert!(says(control.put_constants(&viewer, &space, set).await, "webhooks:update"));
+    assert!(says(control.delete_constants(&viewer, &space).await, "webhooks:update"));
+    control.delete_constants(admin, &space).await.expect("taken away");
+    let settings = store.settings(&space).await.expect("there");
+    assert_eq!((settings.constants, settings.max_retries), (SpaceConstants::default(), Some(5)));
 }
