@@ -57,11 +57,11 @@ async fn list(
 ) -> ApiResult<Answer> {
     let space = links::space(&space)?;
     let asked = Follow { control: &control, actor: &actor, space: &space, shutdown: &shutdown };
-    let (query, place) = params.log_query(LISTED, MOST_CALLS)?;
+    let (query, place) = params.calls_query(LISTED, MOST_CALLS)?;
     let wait = params.wait()?;
     match place {
         Some(Place::Newer(after)) => asked.newer(&query, after, wait).await,
-        Some(Place::Older(_)) if !wait.is_zero() => {
+        Some(Place::After(..)) if !wait.is_zero() => {
             let fix = "use the cursor `pages.newer`, or leave `wait` out";
             Err(ApiError::bad_query("wait", "older calls do not come by waiting", fix))
         }
@@ -74,7 +74,7 @@ async fn list(
             let page = control.calls(&actor, &space, query).await?;
             let newer = Place::Newer(control.tail_after(&page.items)).write();
             let mut body = log_page(&page, call_json::details, skip, limit);
-            let next = page.next.map(|cursor| Place::Older(cursor).write());
+            let next = page.next.map(|cursor| Place::older(cursor).write());
             body["pages"] = json!({"next": next, "newer": newer});
             Answer::ok(&body)
         }

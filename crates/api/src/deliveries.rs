@@ -25,8 +25,9 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Control>> {
 
 /// List deliveries
 ///
-/// Where every delivery of a space stands, last changed first. Of several filters, or one that most deliveries share, a page
-/// looks at 10,000 of them: it may then have fewer items than asked for, even none, and still `pages.next`.
+/// Where every delivery of a space stands, last changed first unless `order` says otherwise: one that is accepted is on record
+/// before its first attempt. Of several filters, or one that most deliveries share, a page looks at 10,000 of them: it may then
+/// have fewer items than asked for, even none, and still `pages.next`.
 #[utoipa::path(
     get,
     path = "/spaces/{space}/deliveries",
@@ -44,14 +45,14 @@ async fn list(
     Path(space): Path<String>,
     params: Params,
 ) -> ApiResult<Answer> {
-    let (query, place) = params.log_query(LISTED, MOST_DELIVERIES)?;
-    if matches!(place, Some(Place::Newer(_))) || !params.wait()?.is_zero() {
+    let query = params.deliveries_query(LISTED, MOST_DELIVERIES)?;
+    if !params.wait()?.is_zero() {
         let fix = "follow /spaces/{space}/calls instead";
-        return Err(ApiError::bad_query("cursor", "deliveries cannot be followed", fix));
+        return Err(ApiError::bad_query("wait", "deliveries cannot be followed", fix));
     }
-    let (skip, limit) = (query.skip, query.limit);
+    let (skip, limit, order) = (query.skip, query.limit, query.order);
     let page = control.deliveries(&actor, &links::space(&space)?, query).await?;
     let mut body = log_page(&page, delivery_json::write, skip, limit);
-    body["pages"] = json!({"next": page.next.map(|cursor| Place::Older(cursor).write())});
+    body["pages"] = json!({"next": page.next.map(|cursor| Place::After(order, cursor).write())});
     Answer::ok(&body)
 }

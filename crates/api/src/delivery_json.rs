@@ -1,6 +1,7 @@
 //! Deliveries in JSON.
 
 use postrider_control::DeliveryRow;
+use postrider_domain::delivery::DeliveryState;
 use serde_json::{Value, json};
 
 use crate::event_json;
@@ -23,9 +24,20 @@ pub(crate) fn write(row: &DeliveryRow) -> Value {
         "webhook": row.delivery.webhook.as_str(),
         "generation": row.delivery.generation,
         "state": row.state.as_str(),
+        "status": status(row),
         "attempt": row.attempt,
         "nextAt": row.next_at.map(|at| at.to_string()),
         "reason": row.reason,
         "supersededBy": row.superseded_by.map(|id| id.to_string()),
     })
+}
+
+/// DatoCMS's word for where it stands; ours where DatoCMS has none.
+fn status(row: &DeliveryRow) -> &'static str {
+    match row.state {
+        DeliveryState::Pending if row.attempt > 0 => "rescheduled",
+        DeliveryState::Delivered => "success",
+        DeliveryState::GivenUp => "failed",
+        other => other.as_str(),
+    }
 }

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
-use postrider_control::{Cursor, LogQuery};
-use postrider_domain::delivery::DeliveryState;
-use postrider_domain::id::{EnvironmentId, EventId, InvalidId, WebhookId};
+use postrider_control::{Cursor, Order};
+use postrider_domain::id::InvalidId;
 use postrider_domain::timestamp::Timestamp;
 
 use crate::cursor::Place;
@@ -15,23 +14,6 @@ use crate::error::{ApiError, ApiResult};
 
 /// `skip + limit` ends here; further on a cursor leads (DESIGN §5).
 const DEEPEST: usize = 10_000;
-/// What our own lists may be narrowed by.
-const FILTERS: [&str; 13] = [
-    "webhook",
-    "environment",
-    "event",
-    "type",
-    "action",
-    "state",
-    "status",
-    "from",
-    "to",
-    "cursor",
-    "skip",
-    "limit",
-    "wait",
-];
-
 /// Longest value of any parameter, of a text to compare with, and of a duration, in bytes.
 const LONGEST: usize = 1_024;
 const LONGEST_NAME: usize = 256;
@@ -55,18 +37,16 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
         let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map_err(|_| {
             ApiError::bad_request("the query string cannot be read; percent-encode its values")
         })?;
-        // An empty value is mostly a variable that was not filled in: taken as absent, it would be a filter that does not filter.
-        if let Some((name, _)) = query.0.iter().find(|(_, value)| value.is_empty()) {
-            let name: String = name.chars().take(64).collect();
-            return Err(ApiError::bad_query(
-                &name,
-                "it has no value",
-                "give one, or leave the parameter out",
-            ));
-        }
-        if let Some((name, _)) = query.0.iter().find(|(_, value)| value.len() > LONGEST) {
-            let name: String = name.chars().take(64).collect();
-            return Err(ApiError::bad_query(&name, "it is longer than 1024 bytes", "give less"));
+        for (name, value) in &query.0 {
+            let name = || name.chars().take(64).collect::<String>();
+            if value.is_empty() {
+                // Mostly a variable that was not filled in: taken as absent, it would be a filter that does not filter.
+                let fix = "give one, or leave the parameter out";
+                return Err(ApiError::bad_query(&name(), "it has no value", fix));
+            }
+            if value.len() > LONGEST {
+                return Err(ApiError::bad_query(&name(), "it is longer than 1024 bytes", "give less"));
+            }
         }
         Ok(Self(query.0))
     }
@@ -79,7 +59,7 @@ impl Params {
     }
 
     /// A text to compare with.
-    fn text(&self, name: &str) -> ApiResult<Option<String>> {
+    pub(crate) fn text(&self, name: &str) -> ApiResult<Option<String>> {
         match self.get(name) {
             Some(text) if text.len() > LONGEST_NAME => Err(ApiError::bad_query(
                 name,
@@ -147,7 +127,7 @@ impl Params {
         Ok(self.number("limit")?.unwrap_or(default).clamp(1, most))
     }
 
-    fn instant(&self, name: &str) -> ApiResult<Option<Timestamp>> {
+    pub(crate) fn instant(&self, name: &str) -> ApiResult<Option<Timestamp>> {
         let read = |text: &str| {
             Timestamp::parse(text).map_err(|error| {
                 ApiError::bad_query(name, &error.to_string(), "give an instant with its offset")
@@ -156,7 +136,11 @@ impl Params {
         self.get(name).map(read).transpose()
     }
 
-    fn id<T>(&self, name: &str, new: impl Fn(&str) -> Result<T, InvalidId>) -> ApiResult<Option<T>> {
+    pub(crate) fn id<T>(
+        &self,
+        name: &str,
+        new: impl Fn(&str) -> Result<T, InvalidId>,
+    ) -> ApiResult<Option<T>> {
         let read =
             |text| new(text).map_err(|error| ApiError::bad_query(name, &error.to_string(), "give an id"));
         self.get(name).map(read).transpose()
@@ -185,43 +169,18 @@ impl Params {
     pub(crate) fn older(&self) -> ApiResult<Option<Cursor>> {
         match self.place()? {
             None => Ok(None),
-            Some(Place::Older(cursor)) => Ok(Some(cursor)),
+            Some(Place::After(Order::Newest, cursor)) => Ok(Some(cursor)),
+            Some(Place::After(..)) => Err(foreign_cursor()),
             Some(Place::Newer(_)) => {
                 let fix = "follow /spaces/{space}/calls instead";
                 Err(ApiError::bad_query("cursor", "this list cannot be followed", fix))
             }
         }
     }
+}
 
-    /// What one of our own lists is narrowed by, and where it goes on. A parameter that is not known is refused.
-    pub(crate) fn log_query(&self, default: usize, most: usize) -> ApiResult<(LogQuery, Option<Place>)> {
-        self.refuse_unknown(&FILTERS)?;
-        let state = |text| {
-            let known = DeliveryState::ALL.map(DeliveryState::as_str).join(", ");
-            let fix = format!("use one of {known}");
-            DeliveryState::parse(text)
-                .ok_or_else(|| ApiError::bad_query("state", "there is no such state", &fix))
-        };
-        let paging = self.paging(default, most)?;
-        let place = self.place()?;
-        let cursor = match &place {
-            Some(Place::Older(cursor)) => Some(cursor.clone()),
-            _ => None,
-        };
-        let query = LogQuery {
-            webhook: self.id("webhook", WebhookId::new)?,
-            environment: self.id("environment", EnvironmentId::new)?,
-            event: self.id("event", EventId::new)?,
-            event_type: self.text("type")?,
-            action: self.text("action")?,
-            // `status` says the same (DESIGN §4.3 names it so).
-            state: self.get("state").or_else(|| self.get("status")).map(state).transpose()?,
-            from: self.instant("from")?,
-            to: self.instant("to")?,
-            skip: if cursor.is_some() { 0 } else { paging.skip },
-            cursor,
-            limit: paging.limit,
-        };
-        Ok((query, place))
-    }
+/// A cursor of something else.
+pub(crate) fn foreign_cursor() -> ApiError {
+    let fix = "leave `order` as it was, or begin again without `cursor`";
+    ApiError::bad_query("cursor", "it is a cursor of another list or order", fix)
 }

@@ -57,7 +57,7 @@ async fn list(
         }
     };
     let mut body = log_page(&page, call_json::overview, skip, paging.limit);
-    body["pages"] = json!({"next": page.next.map(|cursor| Place::Older(cursor).write())});
+    body["pages"] = json!({"next": page.next.map(|cursor| Place::older(cursor).write())});
     Ok(Answer::ok(&body)?.warn(&params.ignored(&listing::KNOWN)))
 }
 

@@ -22,6 +22,49 @@ pub(crate) enum DeliveryState {
     Parked,
 }
 
+/// Where a delivery stands, in DatoCMS's words where it has one.
+#[derive(ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DeliveryStatus {
+    Pending,
+    Rescheduled,
+    Success,
+    Failed,
+    Superseded,
+    Skipped,
+    Cancelled,
+    Parked,
+}
+
+/// Where a delivery may be asked to stand: DatoCMS's words and ours.
+#[derive(ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DeliveryStatusAsked {
+    Pending,
+    Rescheduled,
+    Success,
+    Failed,
+    Delivered,
+    GivenUp,
+    Superseded,
+    Skipped,
+    Cancelled,
+    Parked,
+}
+
+/// What deliveries can be in order by.
+#[derive(ToSchema)]
+pub(crate) enum DeliveryOrder {
+    #[schema(rename = "-sys.updatedAt")]
+    Newest,
+    #[schema(rename = "sys.updatedAt")]
+    Oldest,
+    #[schema(rename = "nextAt")]
+    Soonest,
+    #[schema(rename = "-nextAt")]
+    Latest,
+}
+
 /// One event for one webhook.
 #[derive(ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -33,6 +76,10 @@ pub(crate) struct Delivery {
     generation: u32,
     #[schema(inline)]
     state: DeliveryState,
+    /// The same in DatoCMS's words: `pending` had no attempt yet, `rescheduled` waits for another one, `success` is delivered,
+    /// `failed` is given up.
+    #[schema(inline)]
+    status: DeliveryStatus,
     /// Attempts so far.
     attempt: u32,
     /// When the next attempt is due.
@@ -61,7 +108,7 @@ pub(crate) struct DeliverySys {
     updated_at: Instant,
 }
 
-/// Deliveries of a space, last changed first.
+/// Deliveries of a space.
 #[derive(ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DeliveryList {

@@ -161,30 +161,6 @@ async fn a_tail_does_not_hold_up_a_process_that_stops() {
 }
 
 #[tokio::test]
-async fn deliveries_are_listed_with_where_they_stand() {
-    let instance = Instance::start().await;
-    instance.log_event("e1", "w", DeliveryState::Pending);
-    instance.log_event("e2", "w", DeliveryState::Delivered);
-    let listed = instance.get("/spaces/default/deliveries?status=pending").await;
-    let row = &listed.body["items"][0];
-    assert_eq!((&listed.body["total"], &row["sys"]["type"]), (&json!(1), &json!("Delivery")));
-    assert_eq!(
-        (&row["event"]["id"], &row["state"], &row["attempt"]),
-        (&json!("e1"), &json!("pending"), &json!(1))
-    );
-    assert_eq!(row["nextAt"], "2026-01-01T12:00:05.000Z");
-    let first = instance.get("/spaces/default/deliveries?limit=1").await.body;
-    let second = instance
-        .get(&format!("/spaces/default/deliveries?limit=1&cursor={}", page(&first, "next")))
-        .await
-        .body;
-    assert_ne!(ids(&first), ids(&second));
-    assert_eq!(second["pages"]["next"], Value::Null);
-    instance.get("/spaces/default/deliveries?wait=1").await.is_error(400, "InvalidQuery");
-    instance.get("/spaces/default/deliveries?stat=x").await.is_error(400, "InvalidQuery");
-}
-
-#[tokio::test]
 async fn a_call_is_sent_again_as_the_next_generation() {
     let instance = Instance::start().await;
     instance.webhook("w").await;

@@ -87,9 +87,16 @@ fn wanted(query: &LogQuery, delivery: &DeliveryRef, state: DeliveryState, at: Ti
 }
 
 fn page<T>(mut rows: Vec<(Cursor, T)>, query: &LogQuery) -> Page<T> {
-    rows.sort_by_key(|(cursor, _)| std::cmp::Reverse((cursor.at, cursor.id)));
+    rows.sort_by_key(|(cursor, _)| (cursor.at, cursor.id));
+    let ascending = query.order.is_ascending();
+    if !ascending {
+        rows.reverse();
+    }
     let total = rows.len();
-    rows.retain(|(at, _)| query.cursor.as_ref().is_none_or(|cursor| (at.at, at.id) < (cursor.at, cursor.id)));
+    rows.retain(|(at, _)| {
+        let (at, cursor) = ((at.at, at.id), query.cursor.as_ref().map(|cursor| (cursor.at, cursor.id)));
+        cursor.is_none_or(|cursor| if ascending { at > cursor } else { at < cursor })
+    });
     rows.drain(..query.skip.min(rows.len()));
     let more = rows.len() > query.limit;
     rows.truncate(query.limit);
@@ -123,8 +130,17 @@ impl LogRead for Store {
         let all = self.events.lock().expect("lock");
         let own =
             all.iter().filter(|row| row.event.head.scope.space == *space).flat_map(|row| &row.deliveries);
-        let rows = own.filter(|row| wanted(query, &row.delivery, row.state, row.updated_at));
-        Ok(page(rows.map(|row| (Cursor { at: row.updated_at, id: row.id.0 }, row.clone())).collect(), query))
+        let rows = own.filter(|row| {
+            wanted(query, &row.delivery, row.state, row.updated_at)
+                && query.tried.is_none_or(|tried| tried == (row.attempt > 0))
+                && query.next_from.is_none_or(|from| row.next_at.is_some_and(|next| next >= from))
+                && query.next_to.is_none_or(|to| row.next_at.is_some_and(|next| next < to))
+        });
+        let rows = rows.filter_map(|row| {
+            let at = if query.order.is_by_next_attempt() { row.next_at? } else { row.updated_at };
+            Some((Cursor { at, id: row.id.0 }, row.clone()))
+        });
+        Ok(page(rows.collect(), query))
     }
 
     async fn open_generation(
