@@ -29,7 +29,7 @@ const fn deep(what: &'static str, path: &'static str) -> Line {
 }
 
 /// All lines. `main` has 60 % of all calls, `tiny` 1 %.
-pub(crate) const LINES: [Line; 49] = [
+pub(crate) const LINES: [Line; 51] = [
     line("calls, newest", "/spaces/main/calls"),
     line("calls, newest 100 with their bodies", "/spaces/main/calls?limit=100"),
     line("calls of the small space", "/spaces/tiny/calls"),
@@ -77,7 +77,9 @@ pub(crate) const LINES: [Line; 49] = [
     line("details of a call, Contentful's path", "/spaces/{space}/webhooks/{webhook}/calls/{call}"),
     line("deliveries, last changed", "/spaces/main/deliveries"),
     line("deliveries of the webhook with 400,000 calls", "/spaces/main/deliveries?webhook={busy}"),
-    line("deliveries that wait", "/spaces/main/deliveries?status=pending"),
+    line("deliveries that wait", "/spaces/main/deliveries?state=pending"),
+    line("deliveries that failed and wait", "/spaces/main/deliveries?status=rescheduled"),
+    line("deliveries by their next attempt", "/spaces/main/deliveries?order=nextAt"),
     line("deliveries of a webhook, given up", "/spaces/main/deliveries?webhook={busy}&status=given_up"),
     line("deliveries, rare type", "/spaces/main/deliveries?type=Release"),
     line("deliveries, type and action, 2 %", "/spaces/main/deliveries?type=Entry&action=delete"),
