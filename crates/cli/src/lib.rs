@@ -101,6 +101,9 @@ enum Command {
     /// Manage sources: where CMSs send their own webhooks
     #[command(subcommand)]
     Sources(commands::sources::Sources),
+    /// Connect Slack, so that webhooks can post messages to it
+    #[command(subcommand)]
+    Slack(commands::slack::Slack),
     /// Manage spaces
     #[command(subcommand)]
     Spaces(commands::spaces::Spaces),
@@ -196,6 +199,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Code> {
         Command::Events(events) => commands::events::run(events, &context).await,
         Command::Webhooks(webhooks) => commands::webhooks::run(*webhooks, &context).await,
         Command::Sources(sources) => commands::sources::run(sources, &context).await,
+        Command::Slack(slack) => commands::slack::run(slack, &context).await,
         Command::Calls(calls) => commands::calls::run(calls, &context).await,
         Command::Deliveries(deliveries) => commands::deliveries::run(deliveries, &context).await,
         Command::Balance(balance) => commands::spaces::balance(&balance, &context).await,

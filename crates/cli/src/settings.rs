@@ -25,6 +25,7 @@ use sections::redis::Redis;
 use sections::retention::Retention;
 use sections::server::Server;
 use sections::shutdown::Stopping;
+use sections::slack::Slack;
 use sections::telemetry::Telemetry;
 
 /// The keys of every section, in the order in which they are printed.
@@ -37,6 +38,7 @@ pub const KEYS: &[&[Key]] = &[
     sections::ingest::KEYS,
     sections::dispatcher::KEYS,
     sections::outbound::KEYS,
+    sections::slack::KEYS,
     sections::api::KEYS,
     sections::limits::KEYS,
     sections::retention::KEYS,
@@ -65,6 +67,8 @@ pub struct Settings {
     pub dispatcher: Dispatcher,
     /// Whom webhooks may call.
     pub outbound: Outbound,
+    /// Where Slack is.
+    pub slack: Slack,
     /// How often management may be asked.
     pub api: Api,
     /// How much a space may have.
@@ -121,6 +125,7 @@ impl Settings {
         let ingest = Ingest::read(reader);
         let dispatcher = Dispatcher::read(reader);
         let outbound = Outbound::read(reader);
+        let slack = Slack::read(reader);
         let api = Api::read(reader);
         let limits = Limits::read(reader);
         let retention = Retention::read(reader);
@@ -137,6 +142,7 @@ impl Settings {
             ingest: ingest?,
             dispatcher: dispatcher?,
             outbound: outbound?,
+            slack: slack?,
             api: api?,
             limits: limits?,
             retention: retention?,

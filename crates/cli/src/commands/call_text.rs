@@ -39,10 +39,13 @@ pub(super) fn with_next(list: String, next: Option<String>) -> String {
     }
 }
 
-/// The status, or why there is none.
+/// The status, with Slack's code if it has one; or why there is none.
 pub(super) fn answered(call: &Value) -> String {
     match call["statusCode"].as_u64() {
-        Some(status) => status.to_string(),
+        Some(status) => match text(call, "/failure/message").split_once(": ") {
+            Some((code, _)) => format!("{status} {code}"),
+            None => status.to_string(),
+        },
         None => text(call, "/failure/kind"),
     }
 }
@@ -85,10 +88,15 @@ pub(super) fn shown(call: &Value) -> String {
 /// What came of a call: its answer, or why there was none.
 pub(super) fn came(call: &Value) -> String {
     let took = took(call, "/timings/totalMs");
-    if let Some(failure) = call.pointer("/failure/message").and_then(Value::as_str) {
-        return format!("no answer after {took}: {failure}");
+    let failure = call.pointer("/failure/message").and_then(Value::as_str);
+    let status = text(call, "/statusCode");
+    match failure {
+        Some(failure) if call["statusCode"].is_null() => format!("no answer after {took}: {failure}"),
+        Some(failure) => {
+            format!("answered {status} after {took}: {failure}{}", message(&call["response"]))
+        }
+        None => format!("answered {status} after {took}{}", message(&call["response"])),
     }
-    format!("answered {} after {took}{}", text(call, "/statusCode"), message(&call["response"]))
 }
 
 /// Headers and body.

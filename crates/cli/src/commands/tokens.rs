@@ -35,6 +35,7 @@ pub struct List {
 #[command(after_help = "Roles:\n  \
     admin      everything, tokens included\n  \
     editor     everything inside the space but tokens\n  \
+    developer  webhooks and their calls; uses the Slack that others connected\n  \
     viewer     looks, changes nothing\n  \
     publisher  a CMS: publishes events, nothing else\n\n\
     Examples:\n  \

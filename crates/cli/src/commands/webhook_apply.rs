@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::webhook_check::check;
 use super::webhook_file::{self, Kept};
 use super::webhook_flags::read_text;
+use super::webhook_text::slack;
 use super::webhooks::{all, webhook_path};
 use crate::Context;
 use crate::client::{Client, Server};
@@ -184,8 +185,14 @@ impl Step {
             |kept: &Kept| kept.fields.get("name").and_then(Value::as_str).unwrap_or("no name").to_owned();
         match self {
             Self::Create(kept) => {
-                let url = kept.fields.get("url").and_then(Value::as_str).unwrap_or("nowhere yet");
-                format!("+ {action} {id} ({}), which calls {url}", name(kept))
+                let calls = match slack(&Value::Object(kept.fields.clone())) {
+                    Some(slack) => format!("posts to {slack}"),
+                    None => format!(
+                        "calls {}",
+                        kept.fields.get("url").and_then(Value::as_str).unwrap_or("nowhere yet")
+                    ),
+                };
+                format!("+ {action} {id} ({}), which {calls}", name(kept))
             }
             Self::Update(kept, _, differences) => {
                 let shown = |sign, name: &str, value: &Option<Value>| {

@@ -21,6 +21,15 @@ pub(super) struct Definition {
     /// Where it calls
     #[arg(long)]
     url: Option<String>,
+    /// Post a message to Slack instead of a call: through this connection (see postrider slack list)
+    #[arg(long, value_name = "CONNECTION", conflicts_with = "url")]
+    slack: Option<String>,
+    /// The channel of the message, by id (see postrider slack channels); an incoming webhook has its own
+    #[arg(long, value_name = "ID")]
+    channel: Option<String>,
+    /// What the message says, in Mustache over the event: its text, or its JSON if it begins with {
+    #[arg(long, value_name = "TEMPLATE")]
+    message: Option<String>,
     /// What it wants: Type.action, either side possibly * (repeatable)
     #[arg(long = "topic", value_name = "TOPIC")]
     topics: Vec<String>,
@@ -87,6 +96,7 @@ impl Definition {
         for (name, text) in texts {
             set(fields, name, text.as_ref().map(|text| json!(text)));
         }
+        self.lay_action(fields);
         let lists = [
             ("topics", &self.topics),
             ("contentTypes", &self.content_types),
@@ -112,6 +122,29 @@ impl Definition {
             self.options.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
         set(fields, "options", (!options.is_empty()).then_some(Value::Object(options)));
         Ok(())
+    }
+
+    /// With a URL a webhook calls, with a connection it posts to Slack; one takes the other's place.
+    fn lay_action(&self, fields: &mut Map<String, Value>) {
+        if self.url.is_some() {
+            fields.remove("action");
+        }
+        let parts = [("connection", &self.slack), ("channel", &self.channel)];
+        if parts.iter().all(|(_, part)| part.is_none()) && self.message.is_none() {
+            return;
+        }
+        for calls in ["url", "headers", "transformation", "template", "httpBasicUsername", "signing"] {
+            fields.remove(calls);
+        }
+        let action = fields.entry("action").or_insert_with(|| json!({ "type": "slack" }));
+        for (name, part) in parts {
+            if let Some(part) = part {
+                action[name] = json!(part);
+            }
+        }
+        if let Some(message) = &self.message {
+            action["template"] = json!({ "body": message });
+        }
     }
 
     fn headers(&self) -> Option<Value> {

@@ -23,9 +23,9 @@ pub(super) fn listed(webhooks: &[Value]) -> String {
         return "There is no webhook yet: postrider webhooks create --help".to_owned();
     }
     let rows = webhooks.iter().map(|webhook| {
-        let [id, name, url, dialect] =
-            ["/sys/id", "/name", "/url", "/dialect"].map(|pointer| text(webhook, pointer));
-        [id, name, url, subscribed(webhook), dialect, active(webhook).to_owned()]
+        let [id, name, dialect] = ["/sys/id", "/name", "/dialect"].map(|pointer| text(webhook, pointer));
+        let calls = slack(webhook).unwrap_or_else(|| text(webhook, "/url"));
+        [id, name, calls, subscribed(webhook), dialect, active(webhook).to_owned()]
     });
     table(["id", "name", "calls", "for", "dialect", "active"], rows)
 }
@@ -65,6 +65,7 @@ pub(super) fn shown(webhook: &Value) -> String {
         ("signing", signing.collect::<Vec<_>>().join("\n")),
         ("body", json("transformation")),
         ("template", json("template")),
+        ("message", webhook.pointer("/action/template").map_or_else(String::new, plain)),
         ("options", json("options")),
         ("retry", json("retryPolicy")),
         ("timeout", seconds(webhook, "/timeout")),
@@ -139,7 +140,18 @@ fn activity(webhook: &Value) -> String {
     format!("no, since {} by {}{reason}", text(disabled, "/at"), text(disabled, "/by"))
 }
 
+/// Where it posts, if it posts to Slack.
+pub(super) fn slack(webhook: &Value) -> Option<String> {
+    let action = webhook.get("action").filter(|action| action["type"] == "slack")?;
+    let channel =
+        action["channel"].as_str().map_or_else(String::new, |channel| format!(", channel {channel}"));
+    Some(format!("Slack: {}{channel}", text(action, "/connection")))
+}
+
 fn called(webhook: &Value) -> String {
+    if let Some(slack) = slack(webhook) {
+        return slack;
+    }
     let method = webhook.pointer("/transformation/method").and_then(Value::as_str).unwrap_or("POST");
     format!("{method} {}", text(webhook, "/url"))
 }

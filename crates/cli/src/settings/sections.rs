@@ -14,4 +14,5 @@ pub mod redis;
 pub mod retention;
 pub mod server;
 pub mod shutdown;
+pub mod slack;
 pub mod telemetry;
