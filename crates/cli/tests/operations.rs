@@ -7,77 +7,11 @@ use clap::{CommandFactory, Parser};
 use postrider_cli::Cli;
 use serde_json::Value;
 
-/// What an operation is on the command line.
-enum Line {
-    /// This does it.
-    Command(&'static str),
-    /// There is none, and why.
-    Exempt(&'static str),
-}
+#[path = "binary/lines.rs"]
+mod lines;
 
-use Line::{Command, Exempt};
-
-/// Operation ids of the document, each with its command.
-const TABLE: &[(&str, Line)] = &[
-    ("createSource", Command("sources create --name blog --dialect cometcms")),
-    ("createToken", Command("tokens create --name cms --role publisher")),
-    ("createWebhook", Command("webhooks create --name search --url https://example.com/ --topic *.*")),
-    ("deleteRetryPolicy", Command("settings retry-policy delete")),
-    ("deleteSigningSecret", Command("settings signing-secret delete")),
-    ("deleteSource", Command("sources delete blog")),
-    ("deleteWebhook", Command("webhooks delete search")),
-    ("disableWebhook", Command("webhooks disable search")),
-    ("dropParked", Command("parked drop 7")),
-    ("enableWebhook", Command("webhooks enable search")),
-    ("explainEnvironmentEvent", Command("events explain story-1 --environment master")),
-    ("explainEvent", Command("events explain story-1")),
-    ("getBalance", Command("balance")),
-    ("getCall", Command("calls show 01a1feb0-af61-7e7a-b8ef-5ef530efe0ea")),
-    ("getDocs", Exempt("pages for a browser; the command line has --help")),
-    ("getDocsStyle", Exempt("the style sheet of these pages")),
-    ("getEnvironment", Command("environments show staging")),
-    ("getEnvironmentEvent", Command("events show story-1 --environment master")),
-    ("getEvent", Command("events show story-1")),
-    ("getMe", Command("tokens whoami")),
-    ("getOpenapi", Command("openapi")),
-    ("getParked", Command("parked show 7")),
-    ("getPublicKeys", Command("settings public-key --space shop")),
-    ("getRetryPolicy", Command("settings retry-policy show")),
-    ("getSigningSecret", Command("settings signing-secret show")),
-    ("getSource", Command("sources show blog")),
-    ("getSpace", Command("spaces show shop")),
-    ("getWebhook", Command("webhooks show search")),
-    ("getWebhookCall", Command("webhooks calls search 01a1feb0-af61-7e7a-b8ef-5ef530efe0ea")),
-    ("getWebhookHealth", Command("webhooks health search")),
-    ("listCalls", Command("calls list --from 2h --state given_up")),
-    ("listDeliveries", Command("deliveries list --status pending --all")),
-    ("listEnvironments", Command("environments list --space shop")),
-    ("listKeys", Command("keys list")),
-    ("listParked", Command("parked list")),
-    ("listSources", Command("sources list")),
-    ("listSpaces", Command("spaces list")),
-    ("listTokens", Command("tokens list")),
-    ("listWebhookCalls", Command("webhooks calls search")),
-    ("listWebhooks", Command("webhooks list")),
-    ("pingWebhook", Command("webhooks ping search")),
-    ("previewDraft", Command("webhooks preview -f webhook.json --event event.json")),
-    ("previewWebhook", Command("webhooks preview search --event-id story-1")),
-    ("publishEvents", Command("events publish -f events.ndjson")),
-    ("putEnvironment", Command("environments create staging")),
-    ("putRetryPolicy", Command("settings retry-policy set --max-retries 15")),
-    ("putSigningSecret", Command("settings signing-secret set")),
-    ("putSource", Command("sources update blog --name Blog")),
-    ("putSpace", Command("spaces create shop")),
-    ("putWebhook", Command("webhooks update search --url https://example.com/")),
-    ("receiveWebhook", Command("sources send blog -f webhook.json")),
-    ("redriveParked", Command("parked redrive 7")),
-    ("resealSecrets", Command("keys reseal")),
-    ("resendCall", Command("calls resend 01a1feb0-af61-7e7a-b8ef-5ef530efe0ea")),
-    ("resendEvent", Command("events resend story-1 --webhook search")),
-    ("revokeToken", Command("tokens revoke t1")),
-    ("rotateSigningSecret", Command("webhooks rotate-secret search")),
-    ("testWebhook", Command("webhooks test search")),
-];
+use lines::Line::{self, Command, Exempt};
+use lines::TABLE;
 
 /// The operation ids of the committed document.
 fn documented() -> BTreeSet<String> {

@@ -7,8 +7,11 @@ mod demo;
 mod distributed;
 mod forwarding;
 mod keys;
+#[expect(dead_code, reason = "why an operation has no command is for `operations.rs`")]
+mod lines;
 mod parked;
 mod process;
+mod roles;
 mod start;
 mod steering;
 mod tokens;

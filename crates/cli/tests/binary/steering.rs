@@ -167,6 +167,15 @@ fn what_a_space_settles_is_set_shown_and_deleted_and_a_secret_is_shown_once() {
     assert!(policy(&["show"]).stdout().contains("15"));
     refused(&policy(&["set", "--max-retries", "1"]), 6, "maxRetries");
     assert_eq!((policy(&["delete"]).code(), policy(&["show"]).code()), (0, 5));
+
+    let constants = |more: &[&str]| run(dir, &[&["settings", "constants"], more].concat());
+    assert!(constants(&["show"]).stdout().contains("no constants"));
+    assert_eq!(constants(&["set"]).code(), 2, "nothing to set");
+    assert_eq!(constants(&["set", "--site-id", "205", "--json"]).json()["site_id"], "205");
+    assert!(constants(&["show"]).stdout().contains("site_id 205"));
+    refused(&constants(&["set", "--api-key", ""]), 6, "api_key");
+    assert_eq!(constants(&["delete"]).code(), 0);
+    assert!(constants(&["show"]).stdout().contains("no constants"));
     assert_eq!(server.terminate(), 0);
 }
 
