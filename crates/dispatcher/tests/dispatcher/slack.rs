@@ -1,5 +1,6 @@
 //! Messages to Slack are delivered like calls, and judged by what Slack says.
 
+use postrider_domain::outcome::FailureKind;
 use postrider_domain::secret::Sealed;
 use postrider_domain::space::{SlackAccess, SlackConnection, SpaceSettings};
 use postrider_domain::webhook::{SlackTarget, Webhook, WebhookAction};
@@ -56,6 +57,9 @@ async fn two_hundred_but_not_ok_is_given_up_with_slacks_code_in_the_log() {
     assert_eq!(world.balance(), [("given_up", 1)].into());
     let call = &world.calls("w")[0];
     assert!(format!("{:?}", call.response).contains("is_archived"));
+    let failure = call.failure.clone().expect("HTTP says 200, and the record that it failed");
+    assert_eq!(failure.kind, FailureKind::Slack);
+    assert!(failure.message.starts_with("is_archived: the channel is archived; "), "{}", failure.message);
     world.assert_empty().await;
 }
 
