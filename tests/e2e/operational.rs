@@ -93,10 +93,10 @@ async fn failing_and_recovered_are_told_once_each_to_those_who_name_them() {
     let everything = target.hits("/all");
     assert!(everything.iter().all(|hit| hit.json()["type"] == "Entry"), "*.* does not take them");
     let explained = explain(&system, &id).await;
-    let decisions = explained["decisions"].as_array().unwrap_or_else(|| panic!("{explained}"));
-    let why = decisions.iter().find(|one| one["webhook"]["sys"]["id"] == all);
-    let why = why.unwrap_or_else(|| panic!("{explained}")).to_string();
-    assert!(why.contains("name"), "it says that the type must be named: {why}");
+    let considered = explained["webhooks"].as_array().expect("webhooks");
+    let why = considered.iter().find(|one| one["id"] == all).expect("it was considered");
+    assert_eq!(why["matched"], false);
+    assert!(why["detail"].as_str().expect("a detail").contains("names the type Webhook"), "{why}");
 }
 
 /// Why each webhook got an event or did not; each try is a round trip until the event is on record.
