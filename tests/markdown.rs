@@ -59,7 +59,9 @@ pub fn read(text: &str) -> Vec<Block> {
             }
             Event::End(TagEnd::CodeBlock) => in_block = false,
             Event::Text(part) if in_block => {
-                blocks.last_mut().expect("one was begun").text.push_str(&part);
+                if let Some(block) = blocks.last_mut() {
+                    block.text.push_str(&part);
+                }
             }
             _ => {}
         }

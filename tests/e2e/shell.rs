@@ -27,11 +27,9 @@ impl Shell {
         let binary = Path::new(binary.get_program()).parent().expect("a folder").to_owned();
         let own = folder.path().join("bin");
         std::fs::create_dir(&own).expect("a folder");
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths([own, binary].into_iter().chain(std::env::split_paths(&path)));
         let base = |method: &Method, path: &str| system.composition().base(method, path).to_owned();
         let variables = [
-            ("PATH", path.expect("a path").into_string().expect("UTF-8")),
+            ("PROGRAMS", format!("{}:{}", own.display(), binary.display())),
             ("POSTRIDER_SERVER", base(&Method::GET, "/")),
             ("POSTRIDER_INGEST", base(&Method::POST, DOOR)),
             ("POSTRIDER_TOKEN", system.token().to_owned()),
@@ -39,7 +37,7 @@ impl Shell {
         Self { folder, variables: variables.map(|(name, value)| (name.to_owned(), value)).into() }
     }
 
-    /// Where it works; programs in `bin` there come before all others.
+    /// Where it works; what is in `bin` there comes before all other programs of a script.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -78,7 +76,7 @@ impl Shell {
     /// How a script ended, which stops at the first command that fails.
     pub(crate) async fn tried(&self, script: &str) -> Output {
         let mut bash = self.command("bash");
-        bash.args(["-euo", "pipefail", "-c", script]);
+        bash.args(["-euo", "pipefail", "-c", &format!("export PATH=$PROGRAMS:$PATH\n{script}")]);
         timeout(PATIENCE, bash.output()).await.expect("it ends").expect("bash starts")
     }
 }

@@ -44,7 +44,7 @@ async fn algolia() -> (StandIn, Arc<Mutex<BTreeMap<String, Value>>>) {
                 && call.header("x-algolia-api-key") == KEY;
             match (id, &call.method) {
                 (Some(id), &Method::PUT) if known => {
-                    drop(kept.lock().expect("sound").insert(id.to_owned(), call.json()))
+                    drop(kept.lock().expect("sound").insert(id.to_owned(), call.json()));
                 }
                 (Some(id), &Method::DELETE) if known => drop(kept.lock().expect("sound").remove(id)),
                 _ => return StatusCode::FORBIDDEN.into_response(),
