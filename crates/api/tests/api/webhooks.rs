@@ -80,6 +80,46 @@ async fn everything_that_can_be_asked_for_comes_back() {
 }
 
 #[tokio::test]
+async fn triggers_in_a_dialects_words_are_shown_as_given() {
+    let instance = Instance::start().await;
+    let triggers = json!([
+        {"type": "item_type", "actions": ["update", "delete"], "entities": ["post"]},
+        {"type": "content_types.entries", "actions": ["environments.publish.success"]},
+        {"type": "content"},
+        {"actions": ["Entry Moved to Trash"], "contentTypes": ["blog"]},
+        {"type": "Entry", "actions": ["publish"]},
+        {"type": "Entry", "actions": ["publish"]},
+    ]);
+    let body = |triggers: &Value| json!({"name": "n", "url": "https://example.com", "triggers": triggers});
+    let made = instance.post(DEFINITIONS, &body(&triggers)).await;
+    assert_eq!((made.status.as_u16(), made.warnings()), (200, vec![]), "{}", made.text);
+    assert_eq!(made.body["triggers"], triggers);
+    let path = one(made.body["sys"]["id"].as_str().expect("an id"));
+    let again = instance.put(&path, &instance.get(&path).await.body).await;
+    assert_eq!((again.status.as_u16(), &again.body["triggers"]), (200, &triggers), "{}", again.text);
+}
+
+#[tokio::test]
+async fn an_action_that_a_dialects_type_does_not_have_is_a_fault_or_a_warning() {
+    let instance = Instance::start().await;
+    let body = |trigger: Value| json!({"name": "n", "url": "https://example.com", "triggers": [trigger]});
+    let odd =
+        instance.post(DEFINITIONS, &body(json!({"type": "item", "actions": ["publish", "mel t"]}))).await;
+    odd.is_error(422, "ValidationFailed");
+    assert_eq!(odd.faults()[0].0, "triggers[0].actions[1]");
+    let unknown = instance.post(DEFINITIONS, &body(json!({"type": "item", "actions": ["melt"]}))).await;
+    assert_eq!(unknown.status, 200, "{}", unknown.text);
+    assert!(
+        unknown.warnings()[0].contains("triggers[0] item melt: no event of this type is known"),
+        "{:?}",
+        unknown.warnings()
+    );
+    let unsaid = json!({"name": "n", "url": "https://example.com", "dialect": "cometcms", "triggers": [{"type": "upload", "actions": ["create"]}]});
+    let unsaid = instance.post(DEFINITIONS, &unsaid).await;
+    assert!(unsaid.warnings()[0].contains("the dialect cometcms cannot say"), "{:?}", unsaid.warnings());
+}
+
+#[tokio::test]
 async fn durations_are_seconds_or_texts_and_named_policies_keep_their_name() {
     let instance = Instance::start().await;
     let made = instance
