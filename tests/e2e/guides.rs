@@ -3,6 +3,7 @@
 
 mod connect;
 mod page;
+mod schemes;
 mod verify;
 
 use postrider_tests::markdown;
