@@ -15,10 +15,11 @@ pub struct Log {
 }
 
 pub(in crate::settings) const KEYS: &[Key] = &[
-    // Postgres says with each start that the schema is there already.
+    // Postgres says with each start that the schema is there already. What is wrong with a receiver's certificate stands in the
+    // log of calls; the library calls it an error of ours.
     Key::text(
         "log.filter",
-        "info,sqlx::postgres::notice=warn",
+        "info,sqlx::postgres::notice=warn,rustls_platform_verifier=off",
         "What is logged: a level, or target=level, comma-separated.",
     ),
     Key::text("log.format", "auto", "auto (people on a terminal, JSON elsewhere), human or json."),
