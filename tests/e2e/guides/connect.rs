@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::page::{Page, assert_like, printed};
 use crate::official_client;
-use crate::system::webhook;
+use crate::system::{Balance, webhook};
 use crate::target::{Hit, Target};
 
 const OURS: &str = "Receive as if from";
@@ -65,6 +65,11 @@ async fn follow(guide: &Guide) {
         1 + page.rows(EVENTS).len(),
         "a repeat or a refused one was told"
     );
+    // Every event to the one that takes all, and the example at least to the page's own.
+    let deliveries = 2 + page.rows(EVENTS).len() as u64;
+    let all = |balance: &Balance| balance.total() >= deliveries && balance.of("delivered") == balance.total();
+    page.system.until("all is on record", all).await;
+    page.what_the_text_names_works(answers[0]["events"][0]["id"].as_str().expect("an id")).await;
 }
 
 /// Where the settings of the CMS send its webhooks, and with which header.

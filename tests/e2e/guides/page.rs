@@ -2,6 +2,7 @@
 
 use postrider_tests::house;
 use postrider_tests::markdown::{self, Block};
+use pulldown_cmark::{Event, Parser};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -57,6 +58,25 @@ impl Page {
     /// Does what the shell blocks under a heading say.
     pub(crate) async fn step(&self, heading: &str) -> String {
         self.shell.run(&self.block(heading, "sh")).await
+    }
+
+    /// Runs each command that stands in the text, and gives each flag that does to the webhook `site`, which has been called
+    /// for this event.
+    pub(crate) async fn what_the_text_names_works(&self, event: &str) {
+        let list = self.system.call(Method::GET, "/spaces/default/calls?webhook=site", None).await;
+        let call = list["items"][0]["sys"]["id"].as_str().expect("a call");
+        let mut commands = 0;
+        for code in Parser::new(&self.text) {
+            let Event::Code(code) = code else { continue };
+            let command = match code.strip_prefix("--") {
+                Some(_) => format!("postrider webhooks update site {code}"),
+                None if code.starts_with("postrider ") => code.into_string(),
+                None => continue,
+            };
+            self.shell.run(&command.replace("CALL_ID", call).replace(" ID", &format!(" {event}"))).await;
+            commands += 1;
+        }
+        assert!(commands > 0, "the page names no command");
     }
 
     /// The rows of the table under a heading, each cell as it is written; without the two lines of its head.

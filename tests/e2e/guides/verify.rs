@@ -160,6 +160,8 @@ async fn a_call_as_from_datocms_carries_the_header_that_is_compared() {
     page.system.accept(&post()).await;
     page.target.until(1).await;
     assert_eq!(page.target.hits("/")[0].headers["x-webhook-token"], "known-to-two");
+    page.system.until("it is on record", |balance| balance.of("delivered") == 1).await;
+    page.what_the_text_names_works("post").await;
 }
 
 /// Puts the webhook `site` of a dialect there, with a secret.
