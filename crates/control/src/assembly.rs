@@ -29,8 +29,9 @@ impl Control {
         let mut warnings = Vec::new();
         let name = name(draft.name.as_deref(), &mut faults);
         let dialect = chosen_dialect(draft, before, &mut faults)?;
-        let wants =
-            wanted::wants(draft, dialect, &mut Findings { faults: &mut faults, warnings: &mut warnings });
+        let is_said = draft.slack.is_none();
+        let mut findings = Findings { faults: &mut faults, warnings: &mut warnings, is_said };
+        let wants = wanted::wants(draft, dialect, &mut findings);
         let sealer = self.sealer(space, id);
         let action = if let Some(slack) = &draft.slack {
             WebhookAction::Slack(slack_target::target(draft, slack, connections, &mut faults))

@@ -22,12 +22,15 @@ const LONGEST: usize = 256;
 pub(crate) struct Findings<'a> {
     pub(crate) faults: &'a mut Vec<FieldFault>,
     pub(crate) warnings: &'a mut Vec<String>,
+    /// Whether the dialect has to say what is told; a message to Slack is in no dialect.
+    pub(crate) is_said: bool,
 }
 
 impl Findings<'_> {
     /// Notes why nothing may ever come of a topic.
     fn warn(&mut self, given: &str, patterns: &[TopicPattern], dialect: &dyn Dialect) {
-        let doubt = known::doubt(given, patterns).or_else(|| known::unsaid(given, patterns, dialect));
+        let unsaid = || self.is_said.then(|| known::unsaid(given, patterns, dialect)).flatten();
+        let doubt = known::doubt(given, patterns).or_else(unsaid);
         self.warnings.extend(doubt);
     }
 }

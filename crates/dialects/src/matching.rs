@@ -10,14 +10,16 @@ use serde_json::Value;
 use crate::dialect::Dialect;
 
 /// Decides by everything but the content. An unknown dialect (`None`) says nothing here: it is a fault of the webhook
-/// that its owner sees in the call record.
+/// that its owner sees in the call record. A message to Slack needs no words of a dialect.
 pub fn decide_all_but_content(webhook: &Webhook, dialect: Option<&dyn Dialect>, head: &EventHead) -> Verdict {
     let verdict = decide(webhook, head);
     match dialect {
-        Some(dialect) if verdict.matched => match dialect.expressible(head) {
-            Ok(()) => verdict,
-            Err(reason) => Verdict::no(Rule::NotExpressible, reason),
-        },
+        Some(dialect) if verdict.matched && webhook.action.http().is_some() => {
+            match dialect.expressible(head) {
+                Ok(()) => verdict,
+                Err(reason) => Verdict::no(Rule::NotExpressible, reason),
+            }
+        }
         _ => verdict,
     }
 }

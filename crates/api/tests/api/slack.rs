@@ -153,6 +153,12 @@ async fn a_webhook_that_posts_to_slack_needs_no_url_and_is_shown_as_given() {
         let preview = instance.post(&format!("{one}/preview"), &json!({})).await;
         assert!(!preview.text.contains("planted"), "{}", preview.text);
     }
+    // No dialect has to say it.
+    let mut deploy = to_editors();
+    deploy["topics"] = json!(["Release.deploy"]);
+    deploy["dialect"] = json!("cometcms");
+    let made = instance.put(&format!("{DEFINITIONS}/deploy"), &deploy).await;
+    assert_eq!((made.status.as_u16(), made.warnings()), (200, Vec::new()), "{}", made.text);
     // From Slack to a URL and back.
     let one = format!("{DEFINITIONS}/bot");
     let calls = json!({"name": "n", "url": "https://example.com/hook", "topics": ["*.*"]});

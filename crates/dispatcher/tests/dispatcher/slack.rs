@@ -20,7 +20,11 @@ fn posting(connection: &str) -> Webhook {
 }
 
 fn world(connection: &str, answers: &[Answer]) -> World {
-    let world = World::with([posting(connection)]);
+    over(posting(connection), answers)
+}
+
+fn over(webhook: Webhook, answers: &[Answer]) -> World {
+    let world = World::with([webhook]);
     let bot = SlackConnection {
         id: "bot".to_owned(),
         name: "Editors".to_owned(),
@@ -46,6 +50,16 @@ async fn a_message_goes_to_the_channel_and_its_token_stays_out_of_the_log() {
     assert!(body.contains(r#""channel":"C0123""#), "{body}");
     assert_eq!(world.balance(), [("delivered", 1)].into());
     assert!(!format!("{:?}", world.calls("w")).contains("xoxb-token"));
+    world.assert_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_webhooks_dialect_has_no_word_for_is_told_in_slack_all_the_same() {
+    let webhook = Webhook { dialect: "cometcms".to_owned(), ..posting("bot") };
+    let world = over(webhook, &[Answer::Says(200, r#"{"ok":true}"#)]);
+    world.accept(event("Release.create")).await;
+    world.step().await;
+    assert_eq!(world.balance(), [("delivered", 1)].into());
     world.assert_empty().await;
 }
 
