@@ -152,7 +152,7 @@ pub fn verify(secret: &str, body: &[u8], given: &str) -> bool {
 
 /// Reads a webhook of CometCMS. It has no event id, so one is derived: `cc-` and the hex SHA-256 of environment, event,
 /// id and `occurred_at`, joined by NUL: sent to two environments it is two events. `occurred_at` has whole seconds: two changes of the same kind to the same entry within a
-/// second are one event. "Run now" becomes `Webhook.manual`, which only `*` matches.
+/// second are one event. "Run now" becomes `Webhook.manual`, which only a topic that names the type takes.
 pub fn read(text: &str, scope: &Scope, now: Timestamp) -> Result<Event, ReadErrors> {
     let mut faults = Faults::default();
     let Some(mut fields) = Fields::of_payload(text, &mut faults) else { return Err(faults.into_list()) };

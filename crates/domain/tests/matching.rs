@@ -12,6 +12,7 @@ use postrider_domain::trigger::{Limits, Trigger, Written};
 use postrider_domain::webhook::{
     Audit, Disabled, DisabledBy, HttpTarget, Method, Render, Status, Topic, Wants, Webhook, WebhookAction,
 };
+use proptest::prelude::*;
 
 fn head(topic: &str) -> EventHead {
     let (event_type, action) = topic.split_once('.').expect("a dot");
@@ -135,6 +136,24 @@ fn a_limit_to_a_content_type_takes_itself_and_its_fields() {
     );
     let one_field = Wants { triggers: vec![trigger("Field", &["*"], &[], &["title"])], ..Wants::default() };
     assert!(decide(&webhook(one_field), &about("Field.save", "title", Some("post"))).matched);
+}
+
+#[test]
+fn what_is_told_of_webhooks_is_taken_only_where_its_type_is_named() {
+    let any = |actions: &[&str]| Trigger { event_type: None, ..trigger("Entry", actions, &[], &[]) };
+    let wants = |topic: &str, trigger: Trigger| Wants {
+        topics: topics(&[topic]),
+        triggers: vec![trigger],
+        ..Wants::default()
+    };
+    for muted in [wants("*.*", any(&[])), wants("*.failing", any(&["failing"]))] {
+        let verdict = verdict(muted, "Webhook.failing");
+        assert_eq!((verdict.matched, verdict.rule), (false, Rule::Topic));
+        assert!(verdict.detail.contains("names the type Webhook"), "{}", verdict.detail);
+    }
+    for named in [wants("Webhook.*", any(&[])), wants("*.*", trigger("Webhook", &["failing"], &[], &[]))] {
+        assert!(verdict(named, "Webhook.failing").matched);
+    }
 }
 
 #[test]
@@ -323,4 +342,20 @@ fn a_workflow_transition_is_filtered_by_where_it_comes_from_and_where_it_goes() 
     let elsewhere =
         Filter { path: FilterPath::WorkflowTo, condition: Condition::Equals("x".into()), negated: true };
     assert!(!elsewhere.passes(&head("Entry.publish")), "an event without a workflow passes no such filter");
+}
+
+proptest! {
+    /// Otherwise webhooks that tell of each other would go on for ever.
+    #[test]
+    fn no_pattern_of_any_type_takes_what_is_told_of_webhooks(action in "[a-z_]{1,12}(\\.[a-z]{1,6})?", suffix in ".{0}|\\.\\*") {
+        let event = about(&format!("Webhook.{action}"), "w1", None);
+        for wanted in [format!("*.{action}{suffix}"), "*.*".to_owned()] {
+            let pattern = TopicPattern::parse(&wanted).expect("a pattern");
+            prop_assert!(!pattern.takes(&event.event_type, &event.action), "{wanted}");
+            let trigger = Trigger { event_type: None, actions: vec![pattern.action.clone()], limits: Limits::default(), written: Written::Plainly };
+            prop_assert!(!trigger.takes(&event), "{wanted}");
+            let named = TopicPattern { event_type: Some(event.event_type.clone()), ..pattern };
+            prop_assert!(named.takes(&event.event_type, &event.action), "{wanted}");
+        }
+    }
 }

@@ -339,7 +339,7 @@ async fn a_window_lists_what_it_gathered_and_each_delivery_once(bench: &WindowsB
     bench.on.register(&[two.clone(), one.clone()]).await?;
     // A copy of an event that came before is matched again.
     bench.on.register(&[three.clone(), one.clone()]).await?;
-    bench.on.register(&[one.clone()]).await?;
+    bench.on.register(std::slice::from_ref(&one)).await?;
     let expected = Coalesced { count: 3, events: vec![three.event, one.event, two.event] };
     same!(bench.coalesced("k").await?, Some(expected), "by instant, then id");
     Ok(())
