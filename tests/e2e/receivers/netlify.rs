@@ -105,12 +105,12 @@ async fn a_hook_that_was_deleted_is_given_up_with_its_cause() {
     let listed = shell.run("postrider --json calls list --webhook netlify").await;
     let listed: Value = serde_json::from_str(&listed).expect("JSON");
     let id = listed["items"][0]["sys"]["id"].as_str().unwrap_or_else(|| panic!("{listed}"));
+    let call = shell.run(&format!("postrider --json calls show {id}")).await;
+    let call: Value = serde_json::from_str(&call).expect("JSON");
     let shown = shell.run(&format!("postrider calls show {id}")).await;
-    assert!(shown.contains("404"), "{shown}");
-    let call: Value =
-        serde_json::from_str(&shell.run(&format!("postrider --json calls show {id}")).await).expect("JSON");
     for part in ["cause", "nextStep"] {
-        assert!(call["diagnosis"][part].as_str().is_some_and(|text| !text.is_empty()), "{part}: {call}");
+        let told = call["diagnosis"][part].as_str().unwrap_or_else(|| panic!("{part}: {call}"));
+        assert!(shown.contains(told), "{told}: {shown}");
     }
 }
 

@@ -74,6 +74,8 @@ pub(super) fn shown(call: &Value) -> String {
         ("attempt", format!("{} of generation {}", text(call, "/attempt"), text(call, "/generation"))),
         ("delivery", format!("{} afterwards", text(call, "/state"))),
         ("again at", text(call, "/nextAt")),
+        ("cause", text(call, "/diagnosis/cause")),
+        ("next step", text(call, "/diagnosis/nextStep")),
     ]);
     let sent = format!(
         "{head}\n\n{}  {} {}{}",
