@@ -286,9 +286,7 @@ async fn method(
         shared.note(message["channel"].as_str().unwrap_or_default(), &body, &said);
     }
     match (scripted, answer) {
-        (Some(Reply::Code(code)), _) | (None, Err(code)) => {
-            json_answer(&json!({"ok": false, "error": code}))
-        }
+        (Some(Reply::Code(code)), _) | (None, Err(code)) => json_answer(&json!({"ok": false, "error": code})),
         (Some(reply), _) => reply.foreign(r#"{"ok":false,"error":"ratelimited"}"#),
         (None, Ok(answer)) => json_answer(&answer),
     }
