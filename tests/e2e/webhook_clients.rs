@@ -32,7 +32,8 @@ fn installed() -> &'static Path {
 
 /// What the libraries answer to these.
 async fn answers(asked: &[Value]) -> Vec<Value> {
-    let lines: String = asked.iter().map(|one| format!("{one}\n")).collect();
+    let lines: Vec<String> = asked.iter().map(Value::to_string).collect();
+    let lines = lines.join("\n") + "\n";
     let mut driver = Command::new("node");
     let said = says(driver.arg("driver.js").current_dir(installed()), lines.as_bytes()).await;
     let answers: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
@@ -106,13 +107,14 @@ async fn both_secrets_of_a_rotation_verify_until_the_overlap_is_over() {
 
 /// Signs a message with the library and sends it to the source; how it was taken.
 async fn send(system: &System, secret: &str, body: &str) -> (StatusCode, Value) {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-    let seconds = now.as_secs();
-    let wanted = json!({ "do": "sign", "secret": secret, "id": "msg_1", "seconds": seconds, "body": body });
-    let signature = answers(&[wanted]).await.remove(0);
+    let wanted = json!({ "do": "sign", "secret": secret, "id": "msg_1", "body": body });
+    let signed = answers(&[wanted]).await.remove(0);
     let request = system.bare(Method::POST, SOURCE).header("content-type", "application/json");
-    let request = request.header("webhook-id", "msg_1").header("webhook-timestamp", seconds.to_string());
-    let request = request.header("webhook-signature", signature.as_str().expect("a text"));
+    let request = signed
+        .as_object()
+        .expect("headers")
+        .iter()
+        .fold(request, |request, (name, value)| request.header(name, value.as_str().expect("a text")));
     let answer = request.body(body.to_owned()).send().await.expect("an answer");
     (answer.status(), answer.json().await.expect("JSON"))
 }

@@ -2,7 +2,7 @@
 // as JSON per line on standard output, in the same order.
 //
 //   {"do": "verify", "secret", "headers", "body"}                true or false: standardwebhooks
-//   {"do": "sign", "secret", "id", "seconds", "body"}            the signature: standardwebhooks
+//   {"do": "sign", "secret", "id", "body"}                       the headers of a message that is sent now: standardwebhooks
 //   {"do": "parse", "headers", "body"}                           the event of an HTTP message: cloudevents
 //   {"do": "emit", "url", "token", "mode", "event"}              sends it; the answer's body: cloudevents
 'use strict';
@@ -21,7 +21,14 @@ const does = {
       return false;
     }
   },
-  sign: ({ secret, id, seconds, body }) => new Webhook(secret).sign(id, new Date(seconds * 1000), body),
+  sign({ secret, id, body }) {
+    const now = new Date();
+    return {
+      'webhook-id': id,
+      'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
+      'webhook-signature': new Webhook(secret).sign(id, now, body),
+    };
+  },
   parse({ headers, body }) {
     const event = HTTP.toEvent({ headers, body });
     event.validate();

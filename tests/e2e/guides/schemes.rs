@@ -81,20 +81,21 @@ pub(super) const CONTISMO: Scheme = Scheme {
 };
 
 /// What a program around the functions does: a case per line of standard input, a verdict per line of standard output.
-/// `now` moves the clock.
+/// `later` moves its clock by so many seconds.
 const NODE: &str = r#"
 const realNow = Date.now;
 for (const line of require("node:fs").readFileSync(0, "utf8").trim().split("\n")) {
-  const { method, path, headers, secret, now, ...rest } = JSON.parse(line);
+  const { method, path, headers, secret, later, ...rest } = JSON.parse(line);
   const body = Buffer.from(rest.body, "base64");
-  Date.now = () => (now === null ? realNow() : now * 1000);
+  Date.now = () => realNow() + later * 1000;
   console.log(String(CALL));
 }
 "#;
 const PHP: &str = r"
 while (($line = fgets(STDIN)) !== false) {
     $case = json_decode($line, true);
-    ['method' => $method, 'path' => $path, 'headers' => $headers, 'secret' => $secret, 'now' => $now] = $case;
+    ['method' => $method, 'path' => $path, 'headers' => $headers, 'secret' => $secret] = $case;
+    $now = $case['later'] === 0 ? null : time() + $case['later'];
     $body = base64_decode($case['body']);
     echo CALL ? 'true' : 'false', PHP_EOL;
 }
@@ -108,7 +109,7 @@ for line in sys.stdin:
     case = json.loads(line)
     method, path, headers, secret = (case[name] for name in ("method", "path", "headers", "secret"))
     body = base64.b64decode(case["body"])
-    time.time = lambda: real_time() if case["now"] is None else case["now"]
+    time.time = lambda: real_time() + case["later"]
     print(str(CALL).lower())
 "#;
 
@@ -123,7 +124,8 @@ fn packages() -> &'static Path {
 
 /// What the function of each language says of each case, in the order of the languages.
 pub(super) async fn said(page: &Page, scheme: &Scheme, cases: &[Value]) -> [Vec<bool>; 3] {
-    let lines: String = cases.iter().map(|case| format!("{case}\n")).collect();
+    let lines: Vec<String> = cases.iter().map(Value::to_string).collect();
+    let lines = lines.join("\n") + "\n";
     let program = |language: &str, around: &str, call: &str| {
         let shared = if language == "php" { "<?php\n".to_owned() } else { page.block(SHARED, language) };
         let around = around.replace("CALL", call);
