@@ -140,8 +140,15 @@ pub struct HeaderDraft {
     pub name: String,
     /// `None` keeps the value that a secret header has.
     pub value: Option<String>,
-    /// Never shown again.
-    pub secret: bool,
+    /// `true` is never shown again; `false` is shown, and that it was said so.
+    pub secret: Option<bool>,
+}
+
+impl HeaderDraft {
+    /// Whether its value is to be hidden.
+    pub fn is_secret(&self) -> bool {
+        self.secret == Some(true)
+    }
 }
 
 /// What is asked about signing.

@@ -98,7 +98,7 @@ fn headers(
         }
         let path = format!("headers[{at}].value");
         if let Some(value) = &draft.value {
-            faults.extend(templates.check_header(&path, value, draft.secret));
+            faults.extend(templates.check_header(&path, value, draft.is_secret()));
         }
         match header_value(path, draft, setting)? {
             Ok(value) => headers.push(CustomHeader { name: draft.name.clone(), value }),
@@ -135,14 +135,14 @@ fn header_value(
             "use up to 4096 visible ASCII characters, spaces and tabs, no line breaks",
         )));
     }
-    if draft.secret && value.len() < SHORTEST_SECRET {
+    if draft.is_secret() && value.len() < SHORTEST_SECRET {
         let fix = "give at least 4 characters, or leave `secret` out";
         return Ok(Err(FieldFault::new(path, "size", "so short a secret cannot be hidden in records", fix)));
     }
-    Ok(Ok(if draft.secret {
-        HeaderValue::Secret(setting.sealer.seal(HEADER, value)?)
-    } else {
-        HeaderValue::Plain(value.clone())
+    Ok(Ok(match draft.secret {
+        Some(true) => HeaderValue::Secret(setting.sealer.seal(HEADER, value)?),
+        Some(false) => HeaderValue::Open(value.clone()),
+        None => HeaderValue::Plain(value.clone()),
     }))
 }
 
@@ -159,8 +159,8 @@ fn kept_value(
         target.headers.iter().find(|header| header.name.eq_ignore_ascii_case(&draft.name))
     });
     Ok(match stored.map(|header| &header.value) {
-        Some(HeaderValue::Secret(sealed)) if draft.secret => Ok(HeaderValue::Secret(sealed.clone())),
-        Some(HeaderValue::Plain(value)) if draft.secret => {
+        Some(HeaderValue::Secret(sealed)) if draft.is_secret() => Ok(HeaderValue::Secret(sealed.clone())),
+        Some(HeaderValue::Plain(value) | HeaderValue::Open(value)) if draft.is_secret() => {
             Ok(HeaderValue::Secret(setting.sealer.seal(HEADER, value)?))
         }
         Some(HeaderValue::Secret(_)) => Err(FieldFault::new(

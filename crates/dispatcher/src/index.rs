@@ -230,7 +230,7 @@ fn weight_of_action(action: &WebhookAction) -> usize {
         }
     };
     let value = |value: &HeaderValue| match value {
-        HeaderValue::Plain(value) => value.len(),
+        HeaderValue::Plain(value) | HeaderValue::Open(value) => value.len(),
         HeaderValue::Secret(sealed) => sealed.as_str().len(),
     };
     let headers = target.headers.iter().map(|header| header.name.len() + value(&header.value) + 64);

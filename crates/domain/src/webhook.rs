@@ -195,6 +195,8 @@ pub struct CustomHeader {
 pub enum HeaderValue {
     /// Shown by the API.
     Plain(String),
+    /// The same; its user said that it is no secret, and is told so again.
+    Open(String),
     /// Never shown again.
     Secret(Sealed),
 }

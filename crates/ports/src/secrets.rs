@@ -80,7 +80,7 @@ pub fn open_webhook(
     }
     for header in &target.headers {
         let value = match &header.value {
-            HeaderValue::Plain(value) => value.clone(),
+            HeaderValue::Plain(value) | HeaderValue::Open(value) => value.clone(),
             HeaderValue::Secret(sealed) => {
                 let value = secrets.open(place(HEADER), sealed)?;
                 opened.secret_headers.push(value.clone());

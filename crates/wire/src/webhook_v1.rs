@@ -91,6 +91,9 @@ struct HeaderV1 {
     value: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sealed: Option<String>,
+    /// Its user said that it is no secret.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    open: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -230,10 +233,11 @@ impl From<&HttpTarget> for HttpV1 {
 impl From<&CustomHeader> for HeaderV1 {
     fn from(header: &CustomHeader) -> Self {
         let (value, sealed) = match &header.value {
-            HeaderValue::Plain(value) => (Some(value.clone()), None),
+            HeaderValue::Plain(value) | HeaderValue::Open(value) => (Some(value.clone()), None),
             HeaderValue::Secret(sealed) => (None, Some(sealed.as_str().to_owned())),
         };
-        Self { name: header.name.clone(), value, sealed }
+        let open = matches!(header.value, HeaderValue::Open(_));
+        Self { name: header.name.clone(), value, sealed, open }
     }
 }
 
@@ -320,6 +324,7 @@ impl HeaderV1 {
     fn into_domain(self) -> Result<CustomHeader, DecodeError> {
         let value = match (self.value, self.sealed) {
             (_, Some(sealed)) => HeaderValue::Secret(Sealed::new(sealed)),
+            (Some(value), None) if self.open => HeaderValue::Open(value),
             (Some(value), None) => HeaderValue::Plain(value),
             (None, None) => {
                 return Err(DecodeError::Malformed("headers: neither value nor sealed is there".into()));

@@ -322,7 +322,11 @@ fn render() -> impl Strategy<Value = Render> {
 }
 
 fn target() -> impl Strategy<Value = HttpTarget> {
-    let value = prop_oneof![text().prop_map(HeaderValue::Plain), sealed().prop_map(HeaderValue::Secret)];
+    let value = prop_oneof![
+        text().prop_map(HeaderValue::Plain),
+        text().prop_map(HeaderValue::Open),
+        sealed().prop_map(HeaderValue::Secret)
+    ];
     let header = (text(), value).prop_map(|(name, value)| CustomHeader { name, value });
     let auth = (text(), sealed()).prop_map(|(username, password)| BasicAuth { username, password });
     (text(), select(Method::ALL.to_vec()), vec(header, 0..3), of(auth), render()).prop_map(

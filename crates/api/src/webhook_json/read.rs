@@ -75,7 +75,7 @@ fn header(fields: &Fields<'_>) -> HeaderDraft {
     let header = HeaderDraft {
         name: fields.text("key").unwrap_or_default(),
         value: fields.text("value"),
-        secret: fields.flag("secret").unwrap_or(false),
+        secret: fields.flag("secret"),
     };
     fields.ignore_unread();
     header

@@ -105,6 +105,7 @@ fn write_target(written: &mut Value, target: &HttpTarget) {
 fn header(header: &CustomHeader) -> Value {
     match &header.value {
         HeaderValue::Plain(value) => json!({"key": header.name, "value": value}),
+        HeaderValue::Open(value) => json!({"key": header.name, "value": value, "secret": false}),
         HeaderValue::Secret(_) => json!({"key": header.name, "secret": true}),
     }
 }

@@ -361,3 +361,20 @@ async fn a_webhook_cannot_be_made_under_an_id_that_is_none() {
     let answer = instance.call_as(&instance.admin, Method::PUT, &one("a%20b"), Some(&body)).await;
     answer.is_error(404, "NotFound");
 }
+
+#[tokio::test]
+async fn a_header_that_is_said_to_be_no_secret_is_returned_as_it_was_said() {
+    let instance = Instance::start().await;
+    let headers = json!([
+        {"key": "X-Plain", "value": "shown"},
+        {"key": "X-Open", "value": "shown too", "secret": false},
+    ]);
+    let mut hook = json!({"name": "n", "url": "https://example.com/hook", "topics": ["*.*"], "headers": headers});
+    let made = instance.post(DEFINITIONS, &hook).await;
+    assert_eq!(made.body["headers"], headers);
+    let id = made.body["sys"]["id"].as_str().expect("an id");
+    assert_eq!(instance.get(&one(id)).await.body["headers"], headers);
+    hook["headers"] = json!([{"key": "X-Open", "secret": true}]);
+    let hidden = put_at(&instance, id, 0, &hook).await;
+    assert_eq!(hidden.body["headers"], json!([{"key": "X-Open", "secret": true}]), "{}", hidden.text);
+}

@@ -88,7 +88,7 @@ async fn every_fault_is_found_at_once_and_says_where() {
         headers: vec![HeaderDraft {
             name: "X-Id".to_owned(),
             value: Some("{ /sys/id }".to_owned()),
-            secret: false,
+            secret: None,
         }],
         options: BTreeMap::from([("volume".to_owned(), "11".to_owned())]),
         ..in_dialect("contentful")
@@ -146,7 +146,7 @@ async fn a_secret_header_that_is_no_template_is_not_repeated() {
         headers: vec![HeaderDraft {
             name: "X-Key".to_owned(),
             value: Some("{ /hunter2 }".to_owned()),
-            secret: true,
+            secret: Some(true),
         }],
         ..in_dialect("contentful")
     };

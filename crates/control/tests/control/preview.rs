@@ -85,7 +85,7 @@ async fn no_preview_depends_on_a_secret() {
             headers: vec![HeaderDraft {
                 name: "X-Key".to_owned(),
                 value: Some(header.to_owned()),
-                secret: true,
+                secret: Some(true),
             }],
             ..draft(&["Entry.*"])
         };
