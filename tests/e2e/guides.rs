@@ -9,7 +9,7 @@ mod verify;
 use postrider_tests::markdown;
 
 /// Under which headings of the pages the tests here run blocks of which languages.
-const RUN: [(&str, &[&str]); 12] = [
+const RUN: [(&str, &[&str]); 13] = [
     ("Make a source", &["sh"]),
     ("Try it out", &["sh", "js"]),
     ("Receive as if from", &["sh", "http"]),
@@ -20,6 +20,7 @@ const RUN: [(&str, &[&str]); 12] = [
     ("Contentstack, RSA", &["sh", "js", "php", "python"]),
     ("Contentstack, HMAC", &["js", "php", "python"]),
     ("CometCMS and Contismo", &["js", "php", "python"]),
+    ("A whole receiver", &["js", "php", "python"]),
     ("DatoCMS", &["sh"]),
     ("Change a secret without losing a call", &["sh"]),
 ];

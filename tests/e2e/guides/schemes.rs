@@ -127,12 +127,9 @@ pub(super) async fn said(page: &Page, scheme: &Scheme, cases: &[Value]) -> [Vec<
     let lines: Vec<String> = cases.iter().map(Value::to_string).collect();
     let lines = lines.join("\n") + "\n";
     let program = |language: &str, around: &str, call: &str| {
-        let shared = if language == "php" { "<?php\n".to_owned() } else { page.block(SHARED, language) };
-        let around = around.replace("CALL", call);
-        page.shell.write(
-            &format!("verify.{language}"),
-            &format!("{shared}\n{}\n{around}", page.block(scheme.heading, language)),
-        )
+        let functions = functions(page, scheme, language);
+        let program = format!("{functions}\n{}", around.replace("CALL", call));
+        page.shell.write(&format!("verify.{language}"), &program)
     };
     let [node, php, python] = scheme.calls;
     let node = program("js", NODE, node);
@@ -155,4 +152,10 @@ pub(super) async fn said(page: &Page, scheme: &Scheme, cases: &[Value]) -> [Vec<
             .collect();
     }
     said
+}
+
+/// The functions of a scheme, with what all of their language need, as a program begins.
+pub(super) fn functions(page: &Page, scheme: &Scheme, language: &str) -> String {
+    let shared = if language == "php" { "<?php\n".to_owned() } else { page.block(SHARED, language) };
+    format!("{shared}\n{}", page.block(scheme.heading, language))
 }

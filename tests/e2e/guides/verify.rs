@@ -2,15 +2,22 @@
 //! It must say true of that, and false of a changed byte, of another secret, of a call without its headers, and of one
 //! that is an hour old, where the signature carries its time.
 
+use std::process::Stdio;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::Child;
+use tokio::time::timeout;
 
 use super::page::{Page, printed};
 use super::schemes::{
-    COMETCMS, CONTENTFUL, CONTENTSTACK_HMAC, CONTENTSTACK_RSA, CONTISMO, STANDARD_WEBHOOKS, Scheme, said,
+    COMETCMS, CONTENTFUL, CONTENTSTACK_HMAC, CONTENTSTACK_RSA, CONTISMO, STANDARD_WEBHOOKS, Scheme,
+    functions, said,
 };
+use crate::process::PATIENCE;
 use crate::system::{System, webhook};
 use crate::target::Hit;
 
@@ -160,6 +167,60 @@ async fn a_call_as_from_datocms_carries_the_header_that_is_compared() {
     assert_eq!(page.target.hits("/")[0].headers["x-webhook-token"], "known-to-two");
     page.system.until("it is on record", |balance| balance.of("delivered") == 1).await;
     page.what_the_text_names_works("post").await;
+}
+
+/// Runs the page's receiver in a language; it knows [`SECRET`]. Where it is, once it listens.
+async fn receiver(page: &Page, language: &str) -> (Child, String) {
+    let program =
+        functions(page, &STANDARD_WEBHOOKS, language) + "\n" + &page.block("A whole receiver", language);
+    let file = page.shell.write(&format!("receiver.{language}"), &program);
+    let port = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
+    let mut command = match language {
+        "php" => {
+            let mut php = page.shell.command("php");
+            php.args(["-S", &port.to_string()]);
+            php
+        }
+        "js" => page.shell.command("node"),
+        _ => page.shell.command("python3"),
+    };
+    let quiet = command.arg(file).stdout(Stdio::null()).stderr(Stdio::null());
+    let quiet = quiet.env("SITE_SECRET", SECRET).env("PORT", port.port().to_string());
+    let child = quiet.spawn().expect("it starts");
+    let listening = async {
+        while TcpStream::connect(port).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, listening)
+        .await
+        .unwrap_or_else(|_| panic!("the receiver in {language} does not listen"));
+    (child, format!("http://{port}/"))
+}
+
+#[tokio::test]
+async fn the_receivers_of_the_page_take_what_is_genuine_and_refuse_everything_else() {
+    let page = Page::open(PAGE).await;
+    let mut running = Vec::new();
+    for language in ["js", "php", "python"] {
+        let (child, url) = receiver(&page, language).await;
+        running.push(child);
+        for (whose, secret) in [("genuine", SECRET), ("another", OTHER)] {
+            let mut hook = webhook(&url, &["Entry.publish"]);
+            hook["name"] = json!(format!("{whose} {language}"));
+            hook["dialect"] = json!("standard-webhooks");
+            hook["signing"] = json!({ "secret": secret });
+            page.system.webhook(&hook).await;
+        }
+    }
+    page.system.accept(&post()).await;
+    page.system.until("all are done", |balance| balance.of("delivered") + balance.of("given_up") == 6).await;
+    let explained = page.system.call(Method::GET, "/spaces/default/events/post/explain", None).await;
+    for webhook in explained["webhooks"].as_array().expect("webhooks") {
+        let name = webhook["name"].as_str().expect("a name");
+        let expected = if name.starts_with("genuine") { 204 } else { 401 };
+        assert_eq!(webhook["deliveries"][0]["calls"][0]["statusCode"], expected, "{name}");
+    }
 }
 
 /// Puts the webhook `site` of a dialect there, with a secret.
