@@ -80,8 +80,8 @@ impl MemoryWindows {
     fn of_each<T>(&self, windows: &[Window], ask: impl Fn(&mut Gathering) -> Option<T>) -> Vec<Option<T>> {
         let key = |window: &Window| (window.key.clone(), window.ends_at);
         self.with(|state| {
-            let mut known = |window: &Window| ask(&mut state.gathered.get_mut(&key(window))?.gathering);
-            windows.iter().map(|window| known(window)).collect()
+            let known = |window: &Window| ask(&mut state.gathered.get_mut(&key(window))?.gathering);
+            windows.iter().map(known).collect()
         })
     }
 }

@@ -154,7 +154,8 @@ impl Windows for RedisWindows {
             (1..=LISTED).fold(all, |call, number| call.arg(format!("e:{number}")))
         };
         let answers = self.of_each(what, windows, ask, coalesced).await?;
-        Ok(answers.into_iter().map(Option::flatten).collect())
+        let known = |answer: Option<Coalesced>| answer.filter(|coalesced| coalesced.count > 0);
+        Ok(answers.into_iter().map(known).collect())
     }
 }
 
@@ -219,17 +220,17 @@ fn read(text: &str) -> Option<Newest> {
     Some(Newest { rank, delivery: DeliveryId(Uuid::parse_str(delivery).ok()?), ranking })
 }
 
-/// What `HMGET` answers: how many, and those that are listed. `Some(None)`: nothing is known.
-fn coalesced(answer: &Value) -> Option<Option<Coalesced>> {
+/// What `HMGET` answers: how many, and those that are listed; none when nothing is known.
+fn coalesced(answer: &Value) -> Option<Coalesced> {
     let Value::Array(fields) = answer else { return None };
     let (count, listed) = fields.split_first()?;
     if matches!(count, Value::Nil) {
-        return Some(None);
+        return Some(Coalesced::new(0, Vec::new()));
     }
     let count = u64::try_from(number(count)?).ok()?;
     let listed = listed.iter().take_while(|field| !matches!(field, Value::Nil));
     let events = listed.map(|field| CoalescedEvent::decode(text(field)?.as_bytes()).ok());
-    Some(Some(Coalesced::new(count, events.collect::<Option<_>>()?)))
+    Some(Coalesced::new(count, events.collect::<Option<_>>()?))
 }
 
 #[cfg(test)]

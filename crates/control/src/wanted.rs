@@ -122,13 +122,13 @@ fn triggers(
                 event_type: event_type.map(str::to_owned),
                 actions: draft.actions.clone(),
             };
-            by_type(&patterns, &limits, written)
+            by_type(&patterns, &limits, &written)
         }
     }
 }
 
 /// A trigger for each type among the patterns, the first of them as it was written.
-fn by_type(patterns: &[TopicPattern], limits: &Limits, written: Written) -> Vec<Trigger> {
+fn by_type(patterns: &[TopicPattern], limits: &Limits, written: &Written) -> Vec<Trigger> {
     let mut triggers: Vec<Trigger> = Vec::new();
     for TopicPattern { event_type, action } in patterns {
         if let Some(known) = triggers.iter_mut().find(|one| one.event_type == *event_type) {

@@ -41,7 +41,9 @@ fn enter(gathering: &mut Gathering, key: &str, rank: &Rank) {
 /// The newest of these, all there before anybody asks.
 fn newest(key: &str, ranks: &[Rank]) -> Rank {
     let mut gathering = Gathering::default();
-    ranks.iter().for_each(|rank| enter(&mut gathering, key, rank));
+    for rank in ranks {
+        enter(&mut gathering, key, rank);
+    }
     gathering.newest().expect("there is one").rank
 }
 
@@ -170,7 +172,9 @@ proptest! {
             }
         }
         let mut gathering = Gathering::default();
-        distinct.iter().for_each(|rank| enter(&mut gathering, key, rank));
+        for rank in &distinct {
+            enter(&mut gathering, key, rank);
+        }
         let newest = gathering.newest().expect("there is one");
         let sent = distinct.iter().filter(|rank| !newest.supersedes(rank, delivery(rank))).count();
         prop_assert_eq!(sent, 1);

@@ -124,7 +124,7 @@ impl Bench {
             (":mark", self.marks().marked(&[delivery()]).await.map(drop)),
             ("{s}:window:s/master/w", windows.join(&[opening]).await.map(drop)),
             ("{s}:gathered:", windows.register(&[entry]).await),
-            ("{s}:gathered:", windows.newest(&[window.clone()]).await.map(drop)),
+            ("{s}:gathered:", windows.newest(std::slice::from_ref(&window)).await.map(drop)),
             ("{s}:gathered:", windows.coalesced(&[window]).await.map(drop)),
             ("{s}:bucket:w", self.rates().lease(&s, &w, limit, 1).await.map(drop)),
             ("{s}:breaker:w", breakers.open(&s, &w, START.plus(SECOND)).await),

@@ -76,8 +76,8 @@ impl Servers {
 
     fn gathered<T>(&self, windows: &[Window], ask: impl Fn(&mut Gathering) -> Option<T>) -> Vec<Option<T>> {
         let mut state = self.lock();
-        let mut find = |one: &Window| ask(state.gathered.get_mut(&(one.key.clone(), one.ends_at))?);
-        windows.iter().map(|one| find(one)).collect()
+        let find = |one: &Window| ask(state.gathered.get_mut(&(one.key.clone(), one.ends_at))?);
+        windows.iter().map(find).collect()
     }
 }
 
