@@ -27,7 +27,7 @@ const RUN: [(&str, &[&str]); 13] = [
 
 #[test]
 fn no_block_of_these_guides_is_left_out() {
-    let cms = ["cometcms", "contentful", "contentstack", "contismo", "datocms"];
+    let cms = ["cometcms", "contentful", "contentstack", "contismo", "datocms", "standard-webhooks"];
     let pages = cms.map(|cms| format!("docs/guides/connect-{cms}.md"));
     for page in pages.iter().map(String::as_str).chain(["docs/guides/verify-signatures.md"]) {
         for block in markdown::blocks(page) {

@@ -208,6 +208,15 @@ async fn the_guide_to_contentful_works_to_its_end() {
 }
 
 #[tokio::test]
+async fn the_guide_to_any_sender_of_standard_webhooks_works_to_its_end() {
+    let changed = |script: &str, given: &str, at: usize| {
+        replaced(script, &[("invoice.paid", given.to_owned()), ("msg_1", format!("msg_1{at}"))])
+    };
+    let page = "connect-standard-webhooks";
+    follow(&Guide { name: "that sender", page, changed, language: "sh" }).await;
+}
+
+#[tokio::test]
 async fn webhooks_are_managed_with_contentfuls_own_call() {
     let page = Page::open("connect-contentful").await;
     let made = printed(&page.step("Manage webhooks as in Contentful").await);
