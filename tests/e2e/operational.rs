@@ -132,6 +132,24 @@ async fn a_webhook_disabled_by_its_receiver_is_told_with_the_reason_and_enabled_
 }
 
 #[tokio::test]
+async fn what_waited_for_a_disabled_webhook_says_why_it_was_cancelled() {
+    let target =
+        Target::start(|hit| Answer::Status(if hit.json()["id"] == "waits" { 503 } else { 410 })).await;
+    let system = System::start(&[]).await;
+    let mut hook = webhook(&target.url("/w"), &["Entry.*"]);
+    hook["retryPolicy"] = json!({ "schedule": [1.1] });
+    system.webhook(&hook).await;
+    system.accept(&event("waits", "Entry.publish")).await;
+    target.until(1).await;
+    system.accept(&event("gone", "Entry.publish")).await;
+    system.until("it is cancelled", |balance| balance.of("cancelled") == 1).await;
+    let list = system.call(Method::GET, "/spaces/default/deliveries?state=cancelled", None).await;
+    let reason = list["items"][0]["reason"].as_str().unwrap_or_else(|| panic!("{list}")).to_owned();
+    assert!(reason.contains("disabled since 20") && reason.contains("410 Gone"), "{reason}");
+    assert_eq!(target.count(), 2, "it was not called again");
+}
+
+#[tokio::test]
 async fn those_who_are_told_and_fail_are_not_told_of() {
     let (target, _) = sick(404).await;
     let system = System::start(&[]).await;

@@ -118,6 +118,15 @@ impl Breakers {
         Pass::Open(until)
     }
 
+    /// The receiver was gone when it was called last: the next call is a probe, and the others wait for what it brings.
+    pub(crate) async fn doubt(&self, key: &Key, now: Timestamp) {
+        let open = Open { until: now, length: self.settings.shortest, is_probed: false };
+        self.lock().entry(key.clone()).or_default().open.get_or_insert(open);
+        if let Err(error) = self.shared.open(&key.space, &key.webhook, now).await {
+            warn!(%error, "the open breaker could not be shared");
+        }
+    }
+
     /// A call was answered: the receiver lives.
     pub(crate) async fn success(&self, key: &Key) {
         let was_open = {

@@ -167,6 +167,9 @@ async fn gate(worker: &Worker, ticket: &Ticket) -> Result<Gate, Fate> {
         return wait_for_token(worker, &known, limit, at).await;
     }
     let key = &known.callee.key;
+    if worker.ward.is_first_since_enabled(&known) {
+        worker.breakers.doubt(key, worker.now()).await;
+    }
     // A probe that never reports must not hold the breaker for ever: its deadline, and a little for the way.
     let pass = worker.breakers.pass(key, worker.now(), call::timeout(&known) + SHORT).await;
     if let Pass::Open(until) = pass {

@@ -46,6 +46,8 @@ pub(crate) struct Ward {
 #[derive(Default)]
 struct Seen {
     ill: HashMap<Key, Condition>,
+    /// Those that were disabled, enabled again and called by this worker since: when they were disabled.
+    probed: HashMap<Key, Timestamp>,
     /// Somebody here is about to tell something of these.
     busy: HashSet<Key>,
     /// Grows with every change made here: a look that began before one knows less.
@@ -105,6 +107,7 @@ pub(crate) async fn look(worker: &Worker) {
     {
         let mut seen = worker.ward.lock();
         if seen.edits == edits {
+            seen.probed.retain(|key, _| ill.contains_key(key));
             seen.ill = ill;
         }
     }
@@ -181,6 +184,20 @@ impl Ward {
     pub(crate) fn new(deps: &Deps) -> Self {
         let announcer = Announcer { claims: Arc::clone(&deps.claims), events: Arc::clone(&deps.announce) };
         Self { store: Arc::clone(&deps.wellness), announcer, seen: Mutex::default() }
+    }
+
+    /// Whether this is the first call since a webhook was enabled whose receiver was gone, or failed for days: it must show
+    /// first that it lives again.
+    pub(crate) fn is_first_since_enabled(&self, known: &Known) -> bool {
+        let mut seen = self.lock();
+        // Most webhooks are well, and this is on the way of every call.
+        if seen.ill.is_empty() {
+            return false;
+        }
+        let key = &known.callee.key;
+        let disabled = seen.ill.get(key).filter(|one| one.ill == Ill::Disabled);
+        let enabled_since = disabled.filter(|one| one.ends_by(known.webhook.version)).map(|one| one.at);
+        enabled_since.is_some_and(|at| seen.probed.insert(key.clone(), at) != Some(at))
     }
 
     /// Notes a failure and tells of it, unless that was done already.

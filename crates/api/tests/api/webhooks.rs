@@ -369,7 +369,8 @@ async fn a_header_that_is_said_to_be_no_secret_is_returned_as_it_was_said() {
         {"key": "X-Plain", "value": "shown"},
         {"key": "X-Open", "value": "shown too", "secret": false},
     ]);
-    let mut hook = json!({"name": "n", "url": "https://example.com/hook", "topics": ["*.*"], "headers": headers});
+    let mut hook =
+        json!({"name": "n", "url": "https://example.com/hook", "topics": ["*.*"], "headers": headers});
     let made = instance.post(DEFINITIONS, &hook).await;
     assert_eq!(made.body["headers"], headers);
     let id = made.body["sys"]["id"].as_str().expect("an id");

@@ -117,6 +117,23 @@ async fn a_410_is_told_as_disabled_and_not_as_failing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn enabled_again_it_must_show_first_that_it_lives() {
+    let world = world();
+    world.receiver.script("/w", &[Answer::Status(410), Answer::Status(500), Answer::Status(200)]);
+    publish(&world, &["a"]).await;
+    world.clock.advance(seconds(60));
+    world.put(webhook("w").topic("Entry.*").delays(&[]).version(2).build());
+    publish(&world, &["b", "c", "d", "e"]).await;
+    assert_eq!(world.arrived("w").len(), 2, "one call, and the others wait for what it brings");
+    assert_eq!(actions(&world), ["disabled", "failing"], "it does not live");
+    world.clock.advance(seconds(60));
+    world.step().await;
+    assert_eq!(world.arrived("w").len(), 5);
+    assert_eq!(actions(&world), ["disabled", "failing", "recovered"]);
+    world.assert_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn deliveries_of_what_is_told_never_cause_another() {
     let world = World::with([
         webhook("w").topic("Entry.*").delays(&[]).build(),
