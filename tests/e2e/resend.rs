@@ -172,7 +172,7 @@ async fn after_a_connection_that_did_not_stand_within_two_seconds() {
         kind: Some("timeout"),
         status: None,
         cause: &["no connection within 2s"],
-        step: "timeout",
+        step: "firewall",
         state: "pending",
     };
     fails_and_is_sent_again(&system, patient(&url), &failure).await;

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use postrider_domain::call::Timings;
+use postrider_domain::diagnosis::{CONNECTING, RESOLVING};
 use thiserror::Error;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -91,9 +92,9 @@ impl Stopwatch {
         if self.at(Mark::FirstByte).is_some() {
             "the answer's body had not ended"
         } else if begun(Mark::Resolving, Mark::Resolved) {
-            "the name was being resolved"
+            RESOLVING
         } else if begun(Mark::Connecting, Mark::Connected) {
-            "the connection was being opened"
+            CONNECTING
         } else {
             "no answer had begun"
         }

@@ -14,6 +14,11 @@ pub struct Diagnosis {
     pub next_step: Cow<'static, str>,
 }
 
+/// How the message of a time-out ends that found no address in time.
+pub const RESOLVING: &str = "the name was being resolved";
+/// How the message of a time-out ends that found no connection in time, TLS included.
+pub const CONNECTING: &str = "the connection was being opened";
+
 /// Reads a call record; `None` when the call succeeded.
 pub fn diagnose(call: &CallRecord) -> Option<Diagnosis> {
     match (&call.failure, &call.response) {
@@ -33,6 +38,12 @@ fn of_failure(failure: &Failure) -> Diagnosis {
         }
         FailureKind::Tls => {
             "renew or correct the receiver's certificate: it must be valid now, for this host, and from a known authority"
+        }
+        FailureKind::Timeout if failure.message.ends_with(RESOLVING) => {
+            "check the host of the URL, and the name servers that answer for it"
+        }
+        FailureKind::Timeout if failure.message.ends_with(CONNECTING) => {
+            "check host and port of the URL, and that the receiver runs, is not overloaded, and its firewall lets this address in"
         }
         FailureKind::Timeout => {
             "let the receiver answer first and work afterwards, or give the webhook a longer timeout"
@@ -110,5 +121,16 @@ mod tests {
             assert_eq!(found.cause, failure.message);
             assert!(!found.next_step.is_empty(), "{kind}");
         }
+    }
+
+    #[test]
+    fn a_time_out_before_there_is_a_connection_is_no_slow_answer() {
+        let step = |phase: &str| {
+            let message = format!("receiver.example:443: no connection within 2s: {phase}");
+            of_failure(&Failure { kind: FailureKind::Timeout, message }).next_step
+        };
+        assert!(step(RESOLVING).contains("name servers"));
+        assert!(step(CONNECTING).contains("firewall"));
+        assert!(step("no answer had begun").contains("longer timeout"));
     }
 }
