@@ -14,7 +14,6 @@ use postrider_domain::event::{
     Actor, BodyRef, Carriage, Carried, Cause, Content, EventHead, Resource, Source, Workflow,
 };
 use postrider_domain::filter::{Condition, Filter, FilterPath};
-use postrider_domain::gathering::{Coalesced, CoalescedEvent};
 use postrider_domain::id::{CallId, EnvironmentId, EventId, Scope, SpaceId, WebhookId};
 use postrider_domain::json::Json;
 use postrider_domain::matching::{Rule, Verdict};
@@ -224,21 +223,15 @@ fn full_wants() -> Wants {
     };
     let limits = Limits { content_types: vec!["blogPost".into()], entities: vec!["5KsD".into()] };
     let filter = |path, negated, condition| Filter { path, condition, negated };
+    let trigger = |event_type: Option<&str>, actions, limits| {
+        let event_type = event_type.map(|text| EventType::new(text).expect("type"));
+        Trigger { event_type, actions, limits, written: Written::Plainly }
+    };
     Wants {
         topics: vec![topic("content.published", "Entry.publish"), topic("*.*", "*.*")],
         triggers: vec![
-            Trigger {
-                event_type: None,
-                actions: vec![],
-                limits: Limits::default(),
-                written: Written::Plainly,
-            },
-            Trigger {
-                event_type: Some(EventType::new("Asset").expect("type")),
-                actions: vec![ActionPattern::parse("delete").expect("action")],
-                limits: limits.clone(),
-                written: Written::Plainly,
-            },
+            trigger(None, vec![], Limits::default()),
+            trigger(Some("Asset"), vec![ActionPattern::parse("delete").expect("action")], limits.clone()),
         ],
         limits,
         filters: vec![
@@ -346,38 +339,8 @@ fn a_deliver_message_is_written_as_version_1() {
     let message = |lane, event, targets| DeliverMessage { event, lane, targets };
     assert_frozen(&message(Lane::Fresh, inline(), targets), include_str!("snapshots/deliver_v1_inline.json"));
     assert_frozen(&message(Lane::Late, stored(), vec![]), include_str!("snapshots/deliver_v1_stored.json"));
-    let coalesced = Some(Arc::new(Coalesced { count: 50, events: vec![coalesced_event()] }));
-    let targets = vec![Target { coalesced, ..target("w2", Some(window(None))) }];
-    let frozen = include_str!("snapshots/deliver_v1_coalesced.json");
-    assert_frozen(&message(Lane::Late, stored(), targets), frozen);
     let bulk = String::from_utf8(message(Lane::Bulk, stored(), vec![]).encode()).expect("UTF-8");
     assert!(bulk.starts_with(r#"{"v":1,"lane":"bulk","#), "{bulk}");
-}
-
-fn coalesced_event() -> CoalescedEvent {
-    CoalescedEvent::of(&small_head())
-}
-
-#[test]
-fn an_event_of_a_window_is_written_as_version_1() {
-    assert_frozen(
-        &coalesced_event(),
-        r#"{"v":1,"event":{"id":"e-1","type":"Entry","action":"publish.success","res":"5KsD","at":1767268800000}}"#,
-    );
-}
-
-#[test]
-fn a_trigger_in_a_dialects_words_is_written_as_version_1() {
-    let trigger = |event_type, written| Trigger {
-        event_type: Some(EventType::new(event_type).expect("type")),
-        actions: vec![ActionPattern::parse("save").expect("action")],
-        limits: Limits::default(),
-        written,
-    };
-    let words = Written::InWords { event_type: Some("item_type".into()), actions: vec!["update".into()] };
-    let triggers = vec![trigger("ContentType", words), trigger("Field", Written::Continued)];
-    let webhook = Webhook { wants: Wants { triggers, ..Wants::default() }, ..small_webhook() };
-    assert_frozen(&webhook, include_str!("snapshots/webhook_v1_words.json"));
 }
 
 #[test]
