@@ -59,9 +59,8 @@ impl Announcer {
         let (suspect, accepted_at) = match claimed.map(|mut claimed| claimed.pop()) {
             Ok(Some(Claimed::Committed { .. } | Claimed::OtherBody)) => return Ok(()),
             Ok(Some(Claimed::Pending { accepted_at })) => (true, accepted_at),
-            Ok(Some(Claimed::FreshButForgetful)) => (true, now),
             Ok(Some(Claimed::Fresh)) => (false, now),
-            Ok(None) => (true, now),
+            Ok(Some(Claimed::FreshButForgetful) | None) => (true, now),
             Err(error) => {
                 warn!(%error, event = %id, "an id cannot be claimed; the event is told as a suspect");
                 (true, now)

@@ -84,7 +84,7 @@ fn after(time: Duration) -> Timestamp {
 async fn five_days_of_failures_only_disable_it() {
     let mut world = World::new().await;
     world.call(after(HOUR), 503).await;
-    world.call(after(FAILING_FOR - HOUR), 503).await;
+    world.call(after(4 * Duration::from_hours(24)), 503).await;
     assert!(world.round(after(FAILING_FOR + HOUR)).await.is_active(), "the last call was before that");
     world.call(after(FAILING_FOR + HOUR), 500).await;
     let webhook = world.round(after(FAILING_FOR + 2 * HOUR)).await;

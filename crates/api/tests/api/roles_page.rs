@@ -30,7 +30,7 @@ fn table() -> String {
         format!("| operation | needs | {} |\n|---|---|{}\n", roles.join(" | "), "---|".repeat(roles.len()));
     for (name, needs, _) in NEEDS {
         let cells = roles.iter().map(|role| if may(role, needs) { "yes" } else { "–" });
-        table.push_str(&format!("| {name} | {needs} | {} |\n", cells.collect::<Vec<_>>().join(" | ")));
+        table.extend(["| ", name, " | ", needs, " | ", &cells.collect::<Vec<_>>().join(" | "), " |\n"]);
     }
     table
 }
