@@ -30,8 +30,8 @@ mod receivers;
 mod resend;
 mod retries;
 mod secrets;
-mod slack;
 mod shell;
+mod slack;
 mod sources;
 mod system;
 #[expect(dead_code, reason = "only `scale.rs` asks where a call came from")]

@@ -102,7 +102,8 @@ fn webhook(dialect: &str, render: Render) -> Webhook {
 /// Makes the request once and hands out its size.
 fn write(event: &Event, webhook: &Webhook, space: &SpaceSettings, secrets: &OpenedSecrets) -> usize {
     let message_id = DeliveryId::derive(&scope(), &event.head.id, &webhook.id, 0);
-    let occasion = Occasion { event, webhook, space, secrets, message_id, coalesced: None, attempt: 1, now: now() };
+    let occasion =
+        Occasion { event, webhook, space, secrets, message_id, coalesced: None, attempt: 1, now: now() };
     let rendered = dialect(&webhook.dialect).expect("known").write(&occasion).expect("a request");
     rendered.body.map_or(0, |body| body.len())
 }

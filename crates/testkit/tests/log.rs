@@ -12,7 +12,8 @@ use postrider_domain::timestamp::{Day, Timestamp};
 use postrider_ports::bodies::Bodies;
 use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::log::{
-    Days, DeliveryRow, EventRow, LogQuery, LogRead, LogWrite, Order, Page, Poisoned, Removed, Retention, StateCounts,
+    Days, DeliveryRow, EventRow, LogQuery, LogRead, LogWrite, Order, Page, Poisoned, Removed, Retention,
+    StateCounts,
 };
 use postrider_ports::progress::{Asked, Progresses};
 use postrider_testkit::ManualClock;

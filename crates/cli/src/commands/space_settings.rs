@@ -124,7 +124,12 @@ impl Of {
         Ok((client, path))
     }
 
-    pub(super) async fn show(&self, path: &str, context: &Context, human: fn(&Value) -> String) -> anyhow::Result<()> {
+    pub(super) async fn show(
+        &self,
+        path: &str,
+        context: &Context,
+        human: fn(&Value) -> String,
+    ) -> anyhow::Result<()> {
         let (client, path) = self.there(context, path)?;
         context.output.answer(&client.get(&path).await?, human);
         Ok(())

@@ -51,7 +51,16 @@ fn write_as(event: &Event, webhook: &Webhook, attempt: u32) -> Result<Rendered, 
     space.constants.site_id = Some("205".into());
     let secrets = secrets(&[]);
     let (message_id, now) = (message_id(), noon());
-    datocms().write(&Occasion { event, webhook, space: &space, secrets: &secrets, message_id, coalesced: None, attempt, now })
+    datocms().write(&Occasion {
+        event,
+        webhook,
+        space: &space,
+        secrets: &secrets,
+        message_id,
+        coalesced: None,
+        attempt,
+        now,
+    })
 }
 
 pub(crate) fn write(event: &Event) -> String {
