@@ -65,7 +65,7 @@ async fn a_source_is_made_and_changed_under_a_given_id_and_keeps_its_secret_unle
 #[tokio::test]
 async fn every_fault_is_named_and_no_secret_is_repeated() {
     let instance = Instance::start().await;
-    let bad = json!({"name": " ", "dialect": "standard-webhooks", "secret": "tooshort"});
+    let bad = json!({"name": " ", "dialect": "cloudevents", "secret": "tooshort"});
     let refused = instance.post(SOURCES, &bad).await;
     refused.is_error(422, "ValidationFailed");
     for word in ["name", "dialect", "native, standard-webhooks, cometcms", "secret"] {
