@@ -4,8 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use postrider_domain::delivery::DeliveryState;
 use postrider_domain::event::{Carriage, EventHead};
+use postrider_domain::matching::Rule;
 use postrider_domain::operational::{Condition, Ill};
+use postrider_domain::secret::Sealed;
 use postrider_domain::webhook::{Disabled, DisabledBy, Status};
 use postrider_ports::clock::Clock;
 use postrider_ports::wellness::Wellness;
@@ -235,4 +238,25 @@ async fn without_the_memory_of_ids_it_is_told_as_a_suspect() {
     assert_eq!(actions(&world), ["failing"]);
     assert_eq!(world.arrived("ops").len(), 1);
     world.assert_empty().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_dialect_says_it_or_says_that_it_cannot() {
+    let world = world();
+    for name in postrider_dialects::names() {
+        let signed = webhook(name).signing(Sealed::new("sealed:whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"));
+        world.put(signed.topic("Webhook.*").dialect(name).delays(&[]).build());
+    }
+    world.receiver.script("/w", &[Answer::Status(404)]);
+    publish(&world, &["a"]).await;
+    let matched = world.matches().pop().expect("it was matched");
+    for name in postrider_dialects::names() {
+        let decision = matched.decisions.iter().find(|one| one.webhook.as_str() == *name);
+        let verdict = &decision.expect("it was considered").verdict;
+        let calls = world.calls(name);
+        let is_said = verdict.matched && calls.len() == 1 && calls[0].state == DeliveryState::Delivered;
+        let is_left = verdict.rule == Rule::NotExpressible && calls.is_empty();
+        assert!(is_said || is_left, "{name}: {verdict:?} {calls:?}");
+    }
+    assert_eq!(world.arrived("native").len(), 1, "our own says it");
 }
