@@ -1,14 +1,19 @@
 //! What a call stands for that was coalesced: told in a header by all, in the body only where that is Postrider's own.
 
-use postrider_dialects::{Rendered, names, native};
+use postrider_dialects::slack::BASE_URL;
+use postrider_dialects::{Occasion, Rendered, dialect, names, native, render};
 use postrider_domain::gathering::{Coalesced, CoalescedEvent};
 use postrider_domain::id::EventId;
+use postrider_domain::secret::{OpenedSecrets, Sealed};
+use postrider_domain::space::{SlackAccess, SlackConnection, SpaceSettings};
 use postrider_domain::timestamp::Timestamp;
-use postrider_domain::webhook::{Method, MustacheTemplate, Render, Webhook};
+use postrider_domain::webhook::{Method, MustacheTemplate, Render, SlackTarget, Webhook, WebhookAction};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::samples::{body, header, noon, published, scope, secrets, target, webhook, write, write_for};
+use crate::samples::{
+    body, header, message_id, noon, published, scope, secrets, target, webhook, write, write_for,
+};
 
 const HEADER: &str = "X-Postrider-Coalesced";
 /// Those whose bodies are nobody else's.
@@ -100,6 +105,41 @@ fn templates_of_every_dialect_see_it() {
         assert_eq!(rendered.url, "https://example.com/3", "{name}");
         assert_eq!(body(&rendered), body(&made(&webhook(name), Some(&three()))), "{name}");
     }
+}
+
+#[test]
+fn a_message_to_slack_says_how_many_and_its_template_which() {
+    let said = |template: Option<&str>| {
+        let template = template.map(|body| MustacheTemplate { body: Some(body.into()), escape: None });
+        let target = SlackTarget { connection: "bot".into(), channel: Some("C0123".into()), template };
+        let webhook = Webhook { action: WebhookAction::Slack(target), ..webhook("native") };
+        let connection = SlackConnection {
+            id: "bot".into(),
+            name: "Editors".into(),
+            access: SlackAccess::Bot { token: Sealed::new("sealed"), team: "Acme".into() },
+            created_at: noon(),
+            created_by: "t".into(),
+        };
+        let space = SpaceSettings { slack: vec![connection], ..SpaceSettings::default() };
+        let secrets = OpenedSecrets { slack: Some("xoxb-1".into()), ..OpenedSecrets::default() };
+        let (event, three) = (published(), three());
+        let occasion = Occasion {
+            event: &event,
+            webhook: &webhook,
+            space: &space,
+            secrets: &secrets,
+            message_id: message_id(),
+            attempt: 1,
+            coalesced: Some(&three),
+            now: noon(),
+        };
+        let rendered = render(dialect("native").expect("known"), &occasion, BASE_URL).expect("a request");
+        body(&rendered).to_owned()
+    };
+    let own = said(None);
+    assert!(own.contains("Stands for") && own.contains("3 events"), "{own}");
+    let templated = said(Some("{{coalesced.count}}:{{#coalesced.events}} {{id}}{{/coalesced.events}}"));
+    assert!(templated.contains("3: e0 e1 e:2"), "{templated}");
 }
 
 #[test]
