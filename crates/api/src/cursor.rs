@@ -51,6 +51,8 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -62,6 +64,20 @@ mod tests {
         }
         for bad in ["", "o", "x1.2", "o1", "o1.zz", "ä1.0", "o99999999999999999999.0"] {
             assert_eq!(Place::read(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in ".{0,40}") {
+            let _ = Place::read(&text);
+        }
+
+        #[test]
+        fn every_place_reads_back(at in -1_000_000_000_000_i64..100_000_000_000_000, id: u128, order in 0..4_usize) {
+            let cursor = Cursor { at: Timestamp::from_unix_ms(at), id: Uuid::from_u128(id) };
+            let place = Place::After(ORDERS[order].1, cursor);
+            prop_assert_eq!(Place::read(&place.write()), Some(place));
         }
     }
 }
