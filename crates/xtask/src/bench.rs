@@ -12,6 +12,7 @@
 
 mod about;
 mod book;
+mod dialects;
 mod figures;
 pub(crate) mod http;
 mod lists;
@@ -51,6 +52,9 @@ const CEILING_EVENTS: usize = 30_000;
 /// # Errors
 /// When something does not build or start.
 pub(crate) fn run(root: &Path, names: &[&str]) -> Result<bool> {
+    if names == [dialects::NAME] {
+        return dialects::run(root);
+    }
     if names != [lists::NAME] {
         chosen(names)?;
     }
@@ -124,9 +128,10 @@ fn chosen(names: &[&str]) -> Result<(Vec<&'static Scenario>, bool)> {
     if let Some(unknown) = names.iter().find(|name| !known(name)) {
         let all: Vec<&str> = ALL.iter().map(|scenario| scenario.name).chain([STARTS]).collect();
         bail!(
-            "there is no scenario {unknown}; there are {}, and `{}` by itself",
+            "there is no scenario {unknown}; there are {}, and `{}` and `{}` each by itself",
             all.join(", "),
-            lists::NAME
+            lists::NAME,
+            dialects::NAME
         );
     }
     let wanted = |name| names.is_empty() || names.contains(&name);

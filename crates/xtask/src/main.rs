@@ -22,7 +22,8 @@ cargo xtask advisories     only the security advisories of all dependencies (nee
 cargo xtask schemathesis   asks the management API for five minutes what docs/openapi.json allows and what it does not, and fails
                            on an answer that is not documented; [--seconds N] [--seed N]
 cargo xtask bench [A B …]  throughput, latency, processor time and memory, measured; without names all, into docs/benchmarks.md
-cargo xtask bench lists    how fast lists and details answer over 1,000,000 calls in Postgres and SQLite, into the same page";
+cargo xtask bench lists    how fast lists and details answer over 1,000,000 calls in Postgres and SQLite, into the same page
+cargo xtask bench dialects what a request costs to make and to sign in each dialect, into the same page";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use super::about;
 use super::figures::median;
 use super::scenario::{ALL, MEMORY, Scenario, shown, summary};
 
@@ -39,13 +40,7 @@ impl Results {
 
     /// The tables.
     pub(crate) fn tables(&self) -> String {
-        let mut page = String::new();
-        let about = |key: &str| self.about[key].as_str().unwrap_or("?").to_owned();
-        for (title, key) in
-            [("Machine", "machine"), ("Versions", "versions"), ("Command", "command"), ("When", "when")]
-        {
-            let _infallible = writeln!(page, "- {title}: {}", about(key));
-        }
+        let mut page = about::lines(&self.about);
         let _infallible = writeln!(
             page,
             "- Generator straight to receiver: {:.0} requests/s\n\n\

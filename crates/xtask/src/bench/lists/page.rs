@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use serde_json::Value;
 
+use crate::bench::about;
 use crate::bench::report::{keep, replace};
 
 const BEGIN: &str = "<!-- written by cargo xtask bench lists -->";
@@ -31,12 +32,7 @@ fn missed(results: &Value) -> Vec<String> {
 
 /// The tables.
 pub(crate) fn tables(results: &Value) -> String {
-    let mut page = String::new();
-    for (title, key) in
-        [("Machine", "machine"), ("Versions", "versions"), ("Command", "command"), ("When", "when")]
-    {
-        let _infallible = writeln!(page, "- {title}: {}", results["about"][key].as_str().unwrap_or("?"));
-    }
+    let mut page = about::lines(&results["about"]);
     for store in results["stores"].as_array().into_iter().flatten() {
         let mib = store["size_bytes"].as_u64().unwrap_or(0) >> 20;
         let name = store["store"].as_str().unwrap_or("?");
