@@ -13,9 +13,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::answer::Answer;
-use crate::body::JsonObject;
+use crate::body::JsonText;
 use crate::caller::Caller;
-use crate::error::ApiResult;
+use crate::error::{ApiError, ApiResult};
 use crate::fields::{Faults, Fields};
 use crate::links::{self, link};
 use crate::schema;
@@ -64,10 +64,16 @@ async fn put(
     State(control): State<Arc<Control>>,
     Caller(actor): Caller,
     Path(space): Path<String>,
-    JsonObject(body): JsonObject,
+    body: JsonText,
 ) -> ApiResult<Answer> {
     let space = links::space(&space)?;
-    let constants = read(&body)?;
+    // Taken as an empty object, it would take all constants away.
+    if body.bytes.is_empty() {
+        return Err(ApiError::bad_request(
+            "there is no body; send {\"api_key\": …, \"site_id\": …, \"project\": …}",
+        ));
+    }
+    let constants = read(&body.object)?;
     Answer::ok(&write(&space, &control.put_constants(&actor, &space, constants).await?))
 }
 

@@ -1,5 +1,6 @@
 //! What a space has settled for all its webhooks.
 
+use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::harness::Instance;
@@ -78,5 +79,10 @@ async fn every_fault_of_constants_is_told_at_once_and_changes_nothing() {
     );
     let refused = instance.put(CONSTANTS, &json!({"site_id": 205, "siteId": "205"})).await;
     assert_eq!(refused.faults(), [fault("site_id", "type"), fault("siteId", "unknown")]);
+    // A body that got lost on the way is no wish to have no constants.
+    instance.put(CONSTANTS, &json!({"site_id": "206"})).await;
+    instance.call_as(&instance.admin, Method::PUT, CONSTANTS, None).await.is_error(400, "BadRequest");
+    assert_eq!(instance.get(CONSTANTS).await.body["site_id"], "206");
+    instance.delete(CONSTANTS).await;
     assert!(instance.get(CONSTANTS).await.body["site_id"].is_null());
 }
