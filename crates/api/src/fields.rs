@@ -59,6 +59,13 @@ impl<'j> Fields<'j> {
         self.object.get(key).filter(|value| !value.is_null())
     }
 
+    /// Refuses null where a field tells one form of an object from another: left out and null would not mean the same.
+    pub(crate) fn refuse_null(&self, key: &'static str) {
+        if self.object.get(key).is_some_and(Value::is_null) {
+            self.wrong(self.path(key), &Value::Null, "give a value, or leave it out");
+        }
+    }
+
     /// Notes that a field has another type than it must.
     pub(crate) fn wrong(&self, path: String, value: &Value, fix: &str) {
         let problem = format!("it is {}", kind(value));

@@ -23,6 +23,8 @@ fn read_object(policy: &Fields<'_>) -> Option<RetryDraft> {
     let jitter = policy.number("jitter");
     let figures = exponential(policy, jitter);
     let on = policy.object("on").map(|on| read_on(&on));
+    policy.refuse_null("name");
+    policy.refuse_null("schedule");
     policy.refuse_unread();
     let own = figures.is_some() || jitter.is_some() || on.is_some();
     match (name, schedule) {

@@ -146,6 +146,8 @@ async fn contradictions_and_slips_in_our_own_fields_are_refused() {
         (json!({"retryPolicy": {"name": "none", "factor": 2}}), "retryPolicy.name"),
         (json!({"retryPolicy": {"schedule": [1], "initial": 2}}), "retryPolicy.schedule"),
         (json!({"retryPolicy": {"schedule": ["soon"]}}), "retryPolicy.schedule[0]"),
+        (json!({"retryPolicy": {"schedule": null, "jitter": 0.5}}), "retryPolicy.schedule"),
+        (json!({"retryPolicy": {"name": null}}), "retryPolicy.name"),
         (json!({"retryPolicy": {"retries": 3}}), "retryPolicy.retries"),
         (json!({"retryPolicy": {"on": {"statuses": [42]}}}), "retryPolicy.on.statuses[0]"),
         (json!({"coalesce": {"key": "resource"}}), "coalesce.window"),
