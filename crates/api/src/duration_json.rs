@@ -8,6 +8,8 @@ use serde_json::{Number, Value, json};
 pub(crate) const FORM: &str =
     "give seconds as a number, or a text such as \"30s\", \"5m\", \"1h 30m\", \"250ms\"";
 
+/// Longest text that is read, in characters: all five units with decimals need 40.
+pub(crate) const LONGEST_TEXT: usize = 64;
 /// Longest duration that is read, in seconds: 100 years. Bounds that mean something are control's.
 const LONGEST: f64 = 100.0 * 365.25 * 86_400.0;
 
@@ -15,7 +17,7 @@ const LONGEST: f64 = 100.0 * 365.25 * 86_400.0;
 pub(crate) fn read(value: &Value) -> Option<Duration> {
     let seconds = match value {
         Value::Number(number) => number.as_f64()?,
-        Value::String(text) => read_text(text)?,
+        Value::String(text) if text.chars().count() <= LONGEST_TEXT => read_text(text)?,
         _ => return None,
     };
     (0.0..=LONGEST).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
@@ -95,6 +97,7 @@ mod tests {
             json!("s"),
             json!("1 x"),
             json!("-5s"),
+            json!(format!("5s{}", " ".repeat(LONGEST_TEXT))),
             json!(1e300),
             json!([]),
         ] {

@@ -4,6 +4,8 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::duration_json::LONGEST_TEXT;
+
 /// Id of a space: 1 to 64 of `A-Z a-z 0-9 _ -`.
 #[derive(ToSchema)]
 #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$", examples("default"))]
@@ -90,9 +92,9 @@ pub(crate) struct Duration;
 impl PartialSchema for Duration {
     fn schema() -> RefOr<Schema> {
         let seconds = ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0));
-        let text = ObjectBuilder::new().schema_type(Type::String).max_length(Some(64)).pattern(Some(
-            r"^( *[0-9]+(\.[0-9]+)? *(ms|s|sec|seconds?|m|min|minutes?|h|hours?|d|days?))+ *$",
-        ));
+        let text = ObjectBuilder::new().schema_type(Type::String).max_length(Some(LONGEST_TEXT)).pattern(
+            Some(r"^( *[0-9]+(\.[0-9]+)? *(ms|s|sec|seconds?|m|min|minutes?|h|hours?|d|days?))+ *$"),
+        );
         AnyOfBuilder::new()
             .item(seconds)
             .item(text)
