@@ -55,35 +55,13 @@ impl Wellness for Database {
     }
 
     async fn told(&self, space: &SpaceId, webhook: &WebhookId, at: Timestamp) -> PortResult<()> {
-        let (space, webhook) = (space.clone(), webhook.clone());
-        let work = step(move |connection| {
-            Box::pin(async move {
-                sqlx::query("UPDATE ill_webhooks SET told = 1 WHERE space = ?1 AND webhook = ?2 AND at = ?3")
-                    .bind(space.as_str())
-                    .bind(webhook.as_str())
-                    .bind(at.unix_ms())
-                    .execute(connection)
-                    .await?;
-                Ok(())
-            })
-        });
-        self.shared.writer.single("note that it was told of a webhook", work).await
+        let told = "UPDATE ill_webhooks SET told = 1 WHERE space = ?1 AND webhook = ?2 AND at = ?3";
+        self.change_noted("note that it was told of a webhook", told, space, webhook, at).await
     }
 
     async fn forget(&self, space: &SpaceId, webhook: &WebhookId, at: Timestamp) -> PortResult<()> {
-        let (space, webhook) = (space.clone(), webhook.clone());
-        let work = step(move |connection| {
-            Box::pin(async move {
-                sqlx::query("DELETE FROM ill_webhooks WHERE space = ?1 AND webhook = ?2 AND at = ?3")
-                    .bind(space.as_str())
-                    .bind(webhook.as_str())
-                    .bind(at.unix_ms())
-                    .execute(connection)
-                    .await?;
-                Ok(())
-            })
-        });
-        self.shared.writer.single("note that a webhook is well", work).await
+        let forget = "DELETE FROM ill_webhooks WHERE space = ?1 AND webhook = ?2 AND at = ?3";
+        self.change_noted("note that a webhook is well", forget, space, webhook, at).await
     }
 
     async fn ill(&self) -> PortResult<Vec<Patient>> {
@@ -99,6 +77,28 @@ impl Wellness for Database {
             Ok((space, webhook, condition(row)?))
         };
         rows.iter().map(patient).collect()
+    }
+}
+
+impl Database {
+    /// Runs a statement about what was noted of a webhook at that instant, and about nothing noted since.
+    async fn change_noted(
+        &self,
+        what: &'static str,
+        sql: &'static str,
+        space: &SpaceId,
+        webhook: &WebhookId,
+        at: Timestamp,
+    ) -> PortResult<()> {
+        let (space, webhook) = (space.clone(), webhook.clone());
+        let work = step(move |connection| {
+            Box::pin(async move {
+                let statement = sqlx::query(sql).bind(space.as_str()).bind(webhook.as_str());
+                statement.bind(at.unix_ms()).execute(connection).await?;
+                Ok(())
+            })
+        });
+        self.shared.writer.single(what, work).await
     }
 }
 
