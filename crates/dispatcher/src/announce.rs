@@ -2,6 +2,7 @@
 //! that counts (which webhook, what, since when), so that however many workers tell it, it is one event.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use postrider_domain::event::{Actor, Carriage, Carried, Content, EventHead, Resource};
 use postrider_domain::id::{EnvironmentId, EventId, Scope, SpaceId, WebhookId};
@@ -18,6 +19,19 @@ use tracing::warn;
 
 /// Claims compare bodies. Of two events with one of our ids, either is as good.
 const ANY_BODY: [u8; 32] = [0; 32];
+
+/// A claim without a commit that is younger than this is somebody's who is just telling the same. Beside him it would be
+/// told twice, since the records that tell copies apart are not written yet; an older one is of somebody who died.
+pub(crate) const BEING_TOLD: Duration = Duration::from_secs(5);
+
+/// What became of telling it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Announced {
+    /// The event is accepted, now or before.
+    Accepted,
+    /// Another worker is about to tell it.
+    Elsewhere,
+}
 
 /// Publishes events about webhooks.
 pub(crate) struct Announcer {
@@ -46,18 +60,22 @@ pub(crate) struct Notice<'n> {
 }
 
 impl Announcer {
-    /// Returns once the event is accepted, now or before. What is told without the memory of ids may be told once more.
+    /// Returns once the event is accepted or another worker is seen to publish it. What is told without the memory of ids
+    /// may be told once more.
     pub(crate) async fn announce(
         &self,
         notice: &Notice<'_>,
         trace: TraceContext,
         now: Timestamp,
-    ) -> PortResult<()> {
+    ) -> PortResult<Announced> {
         let named = notice.news.event_id(notice.webhook, notice.condition);
         let id = named.ok_or_else(|| PortError::permanent("an event about a webhook has no id"))?;
         let claimed = self.claims.claim(notice.space, &[(id.clone(), ANY_BODY)], now).await;
         let (suspect, accepted_at) = match claimed.map(|mut claimed| claimed.pop()) {
-            Ok(Some(Claimed::Committed { .. } | Claimed::OtherBody)) => return Ok(()),
+            Ok(Some(Claimed::Committed { .. } | Claimed::OtherBody)) => return Ok(Announced::Accepted),
+            Ok(Some(Claimed::Pending { accepted_at })) if now < accepted_at.plus(BEING_TOLD) => {
+                return Ok(Announced::Elsewhere);
+            }
             Ok(Some(Claimed::Pending { accepted_at })) => (true, accepted_at),
             Ok(Some(Claimed::Fresh)) => (false, now),
             Ok(Some(Claimed::FreshButForgetful) | None) => (true, now),
@@ -72,7 +90,7 @@ impl Announcer {
         if let Err(error) = self.claims.commit(notice.space, &[(id, ANY_BODY)], accepted_at).await {
             warn!(%error, "an accepted id could not be noted; a repeat will be a suspect");
         }
-        Ok(())
+        Ok(Announced::Accepted)
     }
 }
 

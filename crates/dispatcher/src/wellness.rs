@@ -21,7 +21,7 @@ use postrider_ports::wellness::Wellness;
 use tracing::{info, warn};
 
 use crate::Error;
-use crate::announce::{Announcer, Notice};
+use crate::announce::{Announced, Announcer, BEING_TOLD, Notice};
 use crate::bundle::Ticket;
 use crate::call::Made;
 use crate::deps::Deps;
@@ -34,7 +34,7 @@ use crate::worker::Worker;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What is noted and not told for so long is told by whoever sees it.
-const OVERDUE: Duration = Duration::from_secs(5);
+const OVERDUE: Duration = BEING_TOLD;
 
 /// Those who are not well.
 pub(crate) struct Ward {
@@ -248,7 +248,7 @@ impl Ward {
         condition: &Condition,
         trace: TraceContext,
         now: Timestamp,
-    ) -> PortResult<()> {
+    ) -> PortResult<Announced> {
         let Condition { ill, at, reason, last_status, .. } = condition;
         let notice = Notice {
             news: ill.news(),
@@ -257,14 +257,17 @@ impl Ward {
             last_status: *last_status,
             ..notice(webhook, condition, now)
         };
-        self.announcer.announce(&notice, trace, now).await?;
+        if self.announcer.announce(&notice, trace, now).await? == Announced::Elsewhere {
+            return Ok(Announced::Elsewhere);
+        }
         info!(space = %webhook.space, webhook = %webhook.id, state = ill.as_str(), "a webhook is not well");
         self.edit(|all| {
             if let Some(known) = all.get_mut(&key(webhook)).filter(|known| known.at == *at) {
                 known.told = true;
             }
         });
-        self.store.told(&webhook.space, &webhook.id, *at).await
+        self.store.told(&webhook.space, &webhook.id, *at).await?;
+        Ok(Announced::Accepted)
     }
 
     /// The first success after a failure is told.
@@ -294,11 +297,17 @@ impl Ward {
     ) -> PortResult<()> {
         // Nobody is told of the end of what he was not told of.
         if !condition.told {
-            self.try_tell(webhook, condition, made.trace.clone(), now).await?;
+            let told = self.try_tell(webhook, condition, made.trace.clone(), now).await?;
+            // The end is not told before the beginning; the next success tells it.
+            if told == Announced::Elsewhere {
+                return Ok(());
+            }
         }
         let last_status = made.record.response.as_ref().map(|response| response.status);
         let notice = Notice { last_status, ..notice(webhook, condition, now) };
-        self.announcer.announce(&notice, made.trace.clone(), now).await?;
+        if self.announcer.announce(&notice, made.trace.clone(), now).await? == Announced::Elsewhere {
+            return Ok(());
+        }
         info!(space = %webhook.space, webhook = %webhook.id, "a webhook is well again");
         self.edit(|ill| drop(ill.remove(&key(webhook))));
         self.store.forget(&webhook.space, &webhook.id, condition.at).await

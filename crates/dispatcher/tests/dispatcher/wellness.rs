@@ -7,9 +7,10 @@ use std::time::Duration;
 use postrider_domain::delivery::DeliveryState;
 use postrider_domain::event::{Carriage, EventHead};
 use postrider_domain::matching::Rule;
-use postrider_domain::operational::{Condition, Ill};
+use postrider_domain::operational::{Condition, Ill, News};
 use postrider_domain::secret::Sealed;
 use postrider_domain::webhook::{Disabled, DisabledBy, Status};
+use postrider_ports::claims::Claims;
 use postrider_ports::clock::Clock;
 use postrider_ports::wellness::Wellness;
 use postrider_testkit::START;
@@ -237,6 +238,45 @@ async fn without_the_memory_of_ids_it_is_told_as_a_suspect() {
     publish(&world, &["a"]).await;
     assert_eq!(actions(&world), ["failing"]);
     assert_eq!(world.arrived("ops").len(), 1);
+    world.assert_empty().await;
+}
+
+/// Another worker claimed the id of an event that tells how `w` stands.
+async fn another_claims(world: &World, condition: &Condition, news: News) {
+    let id = news.event_id(&webhook_id("w"), condition).expect("it has an id");
+    world.servers.claim(&space("default"), &[(id, [0; 32])], world.clock.now()).await.expect("claimed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_is_just_telling_is_left_to_him_unless_he_dies() {
+    let world = world();
+    let condition = Condition {
+        ill: Ill::Failing,
+        at: START,
+        since: START,
+        webhook_version: 0,
+        reason: "a delivery was given up".to_owned(),
+        last_status: Some(404),
+        told: false,
+    };
+    world.servers.note(&space("default"), &webhook_id("w"), &condition).await.expect("noted");
+    another_claims(&world, &condition, News::Failing).await;
+    world.receiver.script("/w", &[Answer::Status(404), Answer::Status(404), Answer::Status(200)]);
+    publish(&world, &["a", "b"]).await;
+    assert_eq!(actions(&world), [""; 0], "beside him it would be told twice");
+    world.clock.advance(seconds(6));
+    world.step().await;
+    world.step().await;
+    assert_eq!(actions(&world), ["failing"], "he died");
+    let [(.., noted)] = &world.servers.ill().await.expect("in memory")[..] else { panic!("one is ill") };
+    assert!(noted.told);
+
+    another_claims(&world, noted, News::Recovered).await;
+    publish(&world, &["c"]).await;
+    assert_eq!(actions(&world), ["failing"], "he tells the recovery too");
+    world.clock.advance(seconds(6));
+    publish(&world, &["d"]).await;
+    assert_eq!(actions(&world), ["failing", "recovered"]);
     world.assert_empty().await;
 }
 
