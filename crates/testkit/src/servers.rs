@@ -4,8 +4,9 @@
 //! One instance of each serves a whole run of tests. `postrider-test-servers` (`bin/servers.rs`) starts them, names them
 //! in the environment and stops them; a test asks for a part of its own: [`rabbitmq::vhost`], [`redis::database`],
 //! [`postgres::database`]. A test that stops, restarts or cuts off a server starts one of its own instead:
-//! [`rabbitmq::Broker`], [`redis::Server`], [`postgres::Server`].
+//! [`rabbitmq::Broker`], [`redis::Server`], [`postgres::Server`]; the last one on a [`disk::Disk`] that can be filled.
 
+pub mod disk;
 mod installation;
 pub mod postgres;
 mod process;
@@ -89,7 +90,7 @@ async fn until_ready(
 
 /// A loopback port that nobody listens on. It lies below 32,768, where Linux takes no ports for outgoing connections, so
 /// that it is still free when a server comes back to it.
-fn free_port() -> io::Result<u16> {
+pub(crate) fn free_port() -> io::Result<u16> {
     static DRAWN: AtomicU32 = AtomicU32::new(0);
     for _ in 0..1000 {
         let drawn = DRAWN.fetch_add(1, Ordering::Relaxed);

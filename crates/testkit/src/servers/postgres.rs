@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 use tokio::process::Command;
 
+use super::disk::Disk;
 use super::process::Process;
 use super::{POSTGRES, free_port, newest, shared, synced, until_ready};
 
@@ -20,9 +21,20 @@ const USER: &str = "postgres";
 /// Dropped, it is killed.
 #[derive(Debug)]
 pub struct Server {
+    process: Option<Process>,
+    /// What of it lies on a disk of its own.
+    disk: Option<(Disk, OnDisk)>,
     folder: TempDir,
     port: u16,
-    process: Option<Process>,
+}
+
+/// What of a server lies on the disk that a test can fill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDisk {
+    /// Tables and indexes; the log of the server (WAL) lies elsewhere. When the disk is full statements fail (SQLSTATE 53100).
+    Tables,
+    /// All of it. When the disk is full statements fail, and once the log needs another file the server panics and ends.
+    Everything,
 }
 
 /// The URL of a fresh, empty database on the shared server.
@@ -44,14 +56,36 @@ pub async fn drop_database(url: &str) -> io::Result<()> {
 impl Server {
     /// Starts a server over empty storage and waits until it answers.
     pub async fn start() -> io::Result<Self> {
+        Self::begin(None).await
+    }
+
+    /// Starts a server over empty storage, this of it on this disk, and waits until it answers. It needs some 60 MiB before
+    /// there is anything in it.
+    pub async fn start_on(disk: Disk, what: OnDisk) -> io::Result<Self> {
+        Self::begin(Some((disk, what))).await
+    }
+
+    async fn begin(disk: Option<(Disk, OnDisk)>) -> io::Result<Self> {
         let folder = TempDir::with_prefix("postrider-postgres-")?;
-        let data = folder.path().join("data");
-        fs::create_dir(&data)?;
-        if is_root(folder.path())? {
-            fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
-            run(Command::new("chown").arg(USER).arg(&data)).await?;
+        let mut server = Self { process: None, disk, folder, port: free_port()? };
+        server.make_storage().await?;
+        server.start_again().await?;
+        Ok(server)
+    }
+
+    /// Makes the folders and what a new server has in them.
+    async fn make_storage(&self) -> io::Result<()> {
+        let folder = self.folder.path();
+        let (data, log) = (self.data(), folder.join("wal"));
+        let theirs = [&data, &log];
+        if is_root(folder)? {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
+            let mut install = Command::new("install");
+            run(&mut self.seeing(install.args(["-d", "-o", USER]).args(theirs))).await?;
+        } else {
+            fs::create_dir(&data)?;
         }
-        let mut initdb = as_server(program("initdb")?, folder.path())?;
+        let mut initdb = as_server(program("initdb")?, folder)?;
         initdb.args([
             "--auth=trust",
             "--username=postgres",
@@ -59,10 +93,25 @@ impl Server {
             "--locale=C.UTF-8",
             "--no-sync",
         ]);
-        run(initdb.arg("--pgdata").arg(&data)).await?;
-        let mut server = Self { folder, port: free_port()?, process: None };
-        server.start_again().await?;
-        Ok(server)
+        if let Some((_, OnDisk::Tables)) = self.disk {
+            initdb.arg("--waldir").arg(&log);
+        }
+        run(&mut self.seeing(initdb.arg("--pgdata").arg(&data))).await
+    }
+
+    /// Where its data is.
+    fn data(&self) -> PathBuf {
+        let base = self.disk.as_ref().map_or(self.folder.path(), |(disk, _)| disk.path());
+        base.join("data")
+    }
+
+    /// The command, seeing the disk if there is one.
+    fn seeing(&self, command: &mut Command) -> Command {
+        let plain = std::mem::replace(command, Command::new("true"));
+        match &self.disk {
+            Some((disk, _)) => disk.within(&plain),
+            None => plain,
+        }
     }
 
     /// Starts the server after [`Server::stop`] or [`Server::kill`], at the same port over the same storage, and waits
@@ -70,14 +119,20 @@ impl Server {
     pub async fn start_again(&mut self) -> io::Result<()> {
         let folder = self.folder.path();
         let mut command = as_server(program("postgres")?, folder)?;
-        command.arg("-D").arg(folder.join("data"));
+        command.arg("-D").arg(self.data());
         let port = format!("port={}", self.port);
         let own = [&port, "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300"];
         let unsafe_but_fast: &[&str] = if synced() { &[] } else { &["fsync=off", "full_page_writes=off"] };
         for setting in own.iter().chain(unsafe_but_fast) {
             command.args(["-c", setting]);
         }
-        let mut process = Process::start("postgres", &mut command, folder)?;
+        // A small disk does not hold the gigabyte that the log may take otherwise.
+        let small: &[&str] =
+            if self.disk.is_some() { &["min_wal_size=32MB", "max_wal_size=64MB"] } else { &[] };
+        for setting in small {
+            command.args(["-c", setting]);
+        }
+        let mut process = Process::start("postgres", &mut self.seeing(&mut command), folder)?;
         let url = format!("{}/postgres", self.url());
         until_ready("Postgres", &mut process, async || sql(&url, "SELECT 1").await.is_ok()).await?;
         self.process = Some(process);
@@ -98,6 +153,24 @@ impl Server {
         if let Some(process) = self.process.take() {
             process.kill().await;
         }
+    }
+
+    /// Waits for it to end by itself, as it does when it cannot write its log.
+    pub async fn ended(&mut self) -> io::Result<()> {
+        match self.process.take() {
+            Some(process) => process.ended().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Runs statements in the database `postgres`, as its superuser.
+    pub async fn sql(&self, statements: &str) -> io::Result<()> {
+        sql(&format!("{}/postgres", self.url()), statements).await
+    }
+
+    /// Its disk, if it has one of its own.
+    pub fn disk(&self) -> Option<&Disk> {
+        self.disk.as_ref().map(|(disk, _)| disk)
     }
 
     /// Its URL without a database.

@@ -54,6 +54,19 @@ impl Process {
         }
     }
 
+    /// Its number.
+    pub(super) fn id(&self) -> u32 {
+        self.group
+    }
+
+    /// Waits for it to end by itself; no longer than a server may take to stop.
+    pub(super) async fn ended(mut self) -> io::Result<()> {
+        match tokio::time::timeout(STOP, self.child.wait()).await {
+            Ok(ended) => ended.map(drop),
+            Err(_) => Err(io::Error::other(format!("{} does not end", self.name))),
+        }
+    }
+
     /// Asks it with this signal to end, and waits until it has.
     pub(super) async fn stop(mut self, signal: &str) {
         self.signal(signal);

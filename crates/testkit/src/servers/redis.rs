@@ -12,12 +12,14 @@ use super::{REDIS, free_port, shared, until_ready};
 /// Databases of the shared server; an empty one costs a few hundred bytes.
 const DATABASES: u32 = 10_000;
 
-/// A private server that keeps nothing on disk. Dropped, it is killed. It starts within milliseconds, so a test about
+/// A private server that keeps nothing on disk, unless it is told to. Dropped, it is killed. It starts within milliseconds, so a test about
 /// pub/sub, whose channels all databases of one server share, about `FLUSHALL` or about an outage takes one of its own.
 #[derive(Debug)]
 pub struct Server {
     folder: TempDir,
     port: u16,
+    /// Whether it logs every write to disk.
+    keeps: bool,
     process: Option<Process>,
 }
 
@@ -41,20 +43,33 @@ pub async fn database() -> String {
 impl Server {
     /// Starts an empty server and waits until it answers.
     pub async fn start() -> io::Result<Self> {
+        Self::begin(false).await
+    }
+
+    /// Starts an empty server that writes what it is told to its append-only file before it answers, as
+    /// <https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/> says: killed and started again it knows
+    /// all of it.
+    pub async fn start_keeping() -> io::Result<Self> {
+        Self::begin(true).await
+    }
+
+    async fn begin(keeps: bool) -> io::Result<Self> {
         let folder = TempDir::with_prefix("postrider-redis-")?;
-        let mut server = Self { folder, port: free_port()?, process: None };
+        let mut server = Self { folder, port: free_port()?, keeps, process: None };
         server.start_again().await?;
         Ok(server)
     }
 
-    /// Starts the server after [`Server::stop`] or [`Server::kill`] at the same port, empty, and waits until it answers.
+    /// Starts the server after [`Server::stop`] or [`Server::kill`] at the same port, with what it kept, and waits until it
+    /// answers: a server that loads its data refuses until it is done.
     pub async fn start_again(&mut self) -> io::Result<()> {
         let port = self.port.to_string();
         let databases = DATABASES.to_string();
         let mut command = bound(&["redis-server"]);
         command.args(["--port", &port, "--bind", "127.0.0.1", "--databases", &databases]);
         command
-            .args(["--save", "", "--appendonly", "no", "--daemonize", "no", "--dir"])
+            .args(["--save", "", "--appendonly", if self.keeps { "yes" } else { "no" }])
+            .args(["--daemonize", "no", "--dir"])
             .arg(self.folder.path());
         let mut process = Process::start("redis", &mut command, self.folder.path())?;
         let authority = self.authority();
@@ -68,7 +83,7 @@ impl Server {
         Ok(())
     }
 
-    /// Stops the server as an operator does; what it held is gone.
+    /// Stops the server as an operator does; what it did not keep is gone.
     pub async fn stop(&mut self) {
         if let Some(process) = self.process.take() {
             process.stop("TERM").await;
