@@ -16,8 +16,8 @@ mod trigger;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
@@ -49,6 +49,15 @@ pub struct Relay {
     serving: JoinHandle<()>,
 }
 
+/// The ports of one connection: a server that names its clients by their ports knows the second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    /// Of who connected.
+    pub client: u16,
+    /// Of the relay, as the server sees it.
+    pub ours: u16,
+}
+
 /// What all connections see.
 #[derive(Debug)]
 struct Shared {
@@ -60,6 +69,8 @@ struct Shared {
     carried: [AtomicU64; 2],
     /// Connections that stand.
     open: watch::Sender<usize>,
+    /// Those of them that reach the server.
+    standing: Mutex<Vec<Ends>>,
 }
 
 /// How what is on its way fares.
@@ -91,6 +102,7 @@ impl Relay {
             triggers: Triggers::default(),
             carried: Default::default(),
             open: watch::Sender::new(0),
+            standing: Mutex::default(),
         });
         let (commands, told) = mpsc::unbounded_channel();
         let serving = tokio::spawn(serve(listener, target, Arc::clone(&shared), told));
@@ -170,6 +182,11 @@ impl Relay {
         self.shared.open.subscribe()
     }
 
+    /// The ports of the connections that reach the server.
+    pub fn ends(&self) -> Vec<Ends> {
+        self.shared.standing().clone()
+    }
+
     async fn tell(&self, command: Command) {
         let (done, told) = oneshot::channel();
         self.commands.send((command, done)).expect("it serves for as long as the relay lives");
@@ -187,6 +204,11 @@ impl Shared {
     /// Tells all connections to end as if cut.
     fn cut(&self) {
         self.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    fn standing(&self) -> MutexGuard<'_, Vec<Ends>> {
+        // Nothing is left half done in it.
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -266,7 +288,7 @@ async fn serve(
             while connections.join_next().await.is_some() {}
         }
         // Who asked may have gone.
-        drop(done.send(()));
+        done.send(()).ok();
     }
 }
 

@@ -57,10 +57,14 @@ async fn what_is_said_arrives_and_an_end_is_passed_on() {
     heard(&mut stream, "hello").await.expect("heard");
     assert_eq!((relay.carried(Direction::There), relay.carried(Direction::Back)), (5, 5));
     assert_eq!(*relay.connections().borrow(), 1);
+    let [ends] = relay.ends()[..] else { panic!("one connection: {:?}", relay.ends()) };
+    assert_eq!(ends.client, stream.local_addr().expect("it is bound").port());
+    assert_ne!(ends.ours, ends.client);
     stream.write_all(b"bye").await.expect("it stands");
     stream.shutdown().await.expect("it stands");
     assert_eq!(rest(stream).await, (b"bye".to_vec(), false));
     relay.connections().wait_for(|open| *open == 0).await.expect("it lives");
+    assert_eq!(relay.ends(), []);
 }
 
 #[tokio::test]

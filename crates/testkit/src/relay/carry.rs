@@ -8,10 +8,10 @@ use std::sync::atomic::Ordering;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{Direction, Shared, Weather};
+use super::{Direction, Ends, Shared, Weather};
 
 /// The largest piece that is carried at once.
 const PIECE: usize = 16 * 1024;
@@ -22,20 +22,40 @@ const ON_THEIR_WAY: usize = 256;
 /// A piece, and when it arrives. An empty one is the end.
 type Piece = (Instant, Vec<u8>);
 
-/// Counts a connection for as long as it stands.
-struct Standing<'s>(&'s watch::Sender<usize>);
+/// Counts a connection for as long as it stands, and knows it by its ends once it reaches the server.
+struct Standing<'s> {
+    shared: &'s Shared,
+    ends: Option<Ends>,
+}
+
+impl<'s> Standing<'s> {
+    fn new(shared: &'s Shared) -> Self {
+        shared.open.send_modify(|open| *open += 1);
+        Self { shared, ends: None }
+    }
+
+    fn reaches(&mut self, near: &TcpStream, far: &TcpStream) {
+        // Without an address it is already over.
+        let (Ok(client), Ok(ours)) = (near.peer_addr(), far.local_addr()) else { return };
+        let ends = Ends { client: client.port(), ours: ours.port() };
+        self.ends = Some(ends);
+        self.shared.standing().push(ends);
+    }
+}
 
 impl Drop for Standing<'_> {
     fn drop(&mut self) {
-        self.0.send_modify(|open| *open -= 1);
+        if let Some(ends) = self.ends {
+            self.shared.standing().retain(|one| *one != ends);
+        }
+        self.shared.open.send_modify(|open| *open -= 1);
     }
 }
 
 /// Carries a connection to its end, or until it is cut.
 pub(super) async fn carry(mut near: TcpStream, target: SocketAddr, shared: Arc<Shared>) {
     let mut cuts = shared.cuts.subscribe();
-    shared.open.send_modify(|open| *open += 1);
-    let _standing = Standing(&shared.open);
+    let mut standing = Standing::new(&shared);
     let mut far = tokio::select! {
         far = reach(target, &shared) => match far {
             Ok(far) => far,
@@ -44,6 +64,7 @@ pub(super) async fn carry(mut near: TcpStream, target: SocketAddr, shared: Arc<S
         },
         _ = cuts.changed() => return abort(&near),
     };
+    standing.reaches(&near, &far);
     // Who carries small pieces must not wait for more of them.
     drop((near.set_nodelay(true), far.set_nodelay(true)));
     let carried = {
