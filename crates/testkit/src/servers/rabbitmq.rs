@@ -1,26 +1,22 @@
-//! RabbitMQ: one broker for all tests, a virtual host for each, or a broker of a test's own.
+//! RabbitMQ: one broker for all tests, a virtual host for each, a broker of a test's own, or a cluster of three.
+
+mod cluster;
+mod management;
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::sync::Arc;
 
-use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::process::Command;
 
+pub use self::cluster::Cluster;
+pub use self::management::Management;
 use super::installation::Installation;
 use super::process::{Process, bound};
-use super::{AMQP, AMQP_MANAGEMENT, LOOK, free_port, shared, until_ready};
-
-/// `guest:guest`, RabbitMQ's user for loopback connections, as HTTP's basic authentication writes it.
-const BASIC: &str = "Basic Z3Vlc3Q6Z3Vlc3Q=";
-
-/// How far the list of connections may be behind on a busy machine.
-const BEHIND: Duration = Duration::from_secs(30);
+use super::{AMQP, AMQP_MANAGEMENT, free_port, shared, until_ready};
 
 /// A private broker with the management plugin. Dropped, it is killed.
 #[derive(Debug)]
@@ -29,18 +25,22 @@ pub struct Broker {
     folder: TempDir,
     amqp: u16,
     distribution: u16,
-    epmd_port: u16,
     management: Management,
     node: Option<Process>,
-    /// The name server of Erlang; ours alone.
-    epmd: Process,
+    names: Arc<Names>,
 }
 
-/// The management API of a broker, <https://rawcdn.githack.com/rabbitmq/rabbitmq-server/v3.10.8/deps/rabbitmq_management/priv/www/api/index.html>.
-#[derive(Debug, Clone)]
-pub struct Management {
+/// The name server of Erlang: a broker's own, or that of a cluster.
+#[derive(Debug)]
+struct Names {
     port: u16,
+    process: Process,
+    /// Where it writes what it says.
+    _folder: TempDir,
 }
+
+/// What the nodes of a cluster tell each other to be let in. These listen on loopback only.
+const COOKIE: &str = "POSTRIDER";
 
 /// The URL of a fresh virtual host on the shared broker.
 ///
@@ -72,25 +72,51 @@ pub fn version() -> String {
 impl Broker {
     /// Starts a broker over empty storage and waits until it answers.
     pub async fn start() -> io::Result<Self> {
-        let folder = TempDir::with_prefix("postrider-rabbitmq-")?;
-        let (amqp, distribution, epmd_port) = (free_port()?, free_port()?, free_port()?);
-        let management = Management { port: free_port()? };
-        let mut epmd = bound(&["epmd"]);
-        epmd.args(["-port", &epmd_port.to_string(), "-address", "127.0.0.1"]);
-        let epmd = Process::start("epmd", &mut epmd, folder.path())?;
-        fs::write(folder.path().join("plugins"), "[rabbitmq_management].")?;
-        fs::write(folder.path().join("env"), "")?;
-        let settings = format!(
-            "listeners.tcp.1 = 127.0.0.1:{amqp}\nmanagement.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {}\n\
-             log.console = true\nlog.console.level = warning\nlog.file = false\nraft.wal_max_size_bytes = 67108864\n",
-            management.port
-        );
-        fs::write(folder.path().join("rabbitmq.conf"), settings)?;
-        let installation = Installation::chosen();
-        let mut broker =
-            Self { installation, folder, amqp, distribution, epmd_port, management, node: None, epmd };
+        let mut broker = Self::prepare(Arc::new(Names::start()?))?;
         broker.start_again().await?;
         Ok(broker)
+    }
+
+    /// A broker over empty storage that does not run yet.
+    fn prepare(names: Arc<Names>) -> io::Result<Self> {
+        let folder = TempDir::with_prefix("postrider-rabbitmq-")?;
+        let (amqp, distribution) = (free_port()?, free_port()?);
+        let management = Management { port: free_port()? };
+        fs::write(folder.path().join("plugins"), "[rabbitmq_management].")?;
+        fs::write(folder.path().join("env"), "")?;
+        let cookie = folder.path().join(".erlang.cookie");
+        fs::write(&cookie, COOKIE)?;
+        // Erlang takes no cookie that others may read.
+        fs::set_permissions(&cookie, fs::Permissions::from_mode(0o400))?;
+        let installation = Installation::chosen();
+        let broker = Self { installation, folder, amqp, distribution, management, node: None, names };
+        broker.configure(&[])?;
+        Ok(broker)
+    }
+
+    /// Writes its configuration. Started over empty storage it joins these nodes; without any it is alone.
+    fn configure(&self, cluster: &[String]) -> io::Result<()> {
+        let alone = format!(
+            "listeners.tcp.1 = 127.0.0.1:{}\nmanagement.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {}\n\
+             log.console = true\nlog.console.level = warning\nlog.file = false\nraft.wal_max_size_bytes = 67108864\n",
+            self.amqp, self.management.port
+        );
+        // <https://www.rabbitmq.com/docs/cluster-formation#peer-discovery-classic-config>
+        let others = (1..).zip(cluster);
+        let others = others
+            .map(|(number, node)| format!("cluster_formation.classic_config.nodes.{number} = {node}\n"));
+        let settings: String = std::iter::once(alone).chain(others).collect();
+        fs::write(self.folder.path().join("rabbitmq.conf"), settings)
+    }
+
+    /// Its name among the nodes of a cluster.
+    fn name(&self) -> String {
+        format!("postrider-{}@localhost", self.amqp)
+    }
+
+    /// Whether it was started and neither stopped nor killed.
+    pub fn runs(&self) -> bool {
+        self.node.is_some()
     }
 
     /// Starts the broker after [`Broker::stop`] or [`Broker::kill`], at the same ports over the same storage, and waits
@@ -157,9 +183,9 @@ impl Broker {
     fn at_node(&self, mut command: Command) -> Command {
         command
             .env("HOME", self.seen())
-            .env("ERL_EPMD_PORT", self.epmd_port.to_string())
+            .env("ERL_EPMD_PORT", self.names.port.to_string())
             .env("ERL_EPMD_ADDRESS", "127.0.0.1")
-            .env("RABBITMQ_NODENAME", format!("postrider-{}@localhost", self.amqp));
+            .env("RABBITMQ_NODENAME", self.name());
         command
     }
 
@@ -185,7 +211,10 @@ impl Broker {
     /// Stops the broker and the name server.
     pub async fn end(mut self) {
         self.stop().await;
-        self.epmd.stop("TERM").await;
+        // The last node of a cluster ends it.
+        if let Some(names) = Arc::into_inner(self.names) {
+            names.process.stop("TERM").await;
+        }
     }
 
     /// Its AMQP URL without a virtual host.
@@ -199,71 +228,13 @@ impl Broker {
     }
 }
 
-impl Management {
-    /// Its URL, with user and password.
-    pub fn url(&self) -> String {
-        format!("http://guest:guest@127.0.0.1:{}", self.port)
-    }
-
-    /// Makes a virtual host of a new name.
-    pub async fn vhost(&self) -> io::Result<String> {
-        static MADE: AtomicU32 = AtomicU32::new(0);
-        let name = format!("test-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
-        self.expect("PUT", &format!("/api/vhosts/{name}"), "").await?;
-        Ok(name)
-    }
-
-    /// Closes the connections of a virtual host, once at least one is known: the list is up to five seconds behind. Answers
-    /// how many.
-    pub async fn close_connections(&self, vhost: &str) -> io::Result<usize> {
-        let close = async {
-            loop {
-                match self.close_known(vhost).await? {
-                    0 => tokio::time::sleep(LOOK).await,
-                    closed => return Ok(closed),
-                }
-            }
-        };
-        let closed = tokio::time::timeout(BEHIND, close).await;
-        closed.map_err(|_| io::Error::other(format!("no connection of virtual host {vhost} is known")))?
-    }
-
-    async fn close_known(&self, vhost: &str) -> io::Result<usize> {
-        let body = self.expect("GET", &format!("/api/vhosts/{vhost}/connections"), "").await?;
-        let connections: Vec<Value> = serde_json::from_str(&body)?;
-        let mut closed = 0;
-        for name in connections.iter().filter_map(|one| one["name"].as_str()) {
-            // The names look like `127.0.0.1:51234 -> 127.0.0.1:5672`.
-            let name = name.replace(' ', "%20").replace('>', "%3E");
-            let (status, _) = self.request("DELETE", &format!("/api/connections/{name}"), "").await?;
-            closed += usize::from(status == 204);
-        }
-        Ok(closed)
-    }
-
-    /// One request that must succeed; answers the body.
-    pub async fn expect(&self, method: &str, path: &str, body: &str) -> io::Result<String> {
-        match self.request(method, path, body).await? {
-            (200..300, body) => Ok(body),
-            (status, body) => Err(io::Error::other(format!("{method} {path}: {status} {body}"))),
-        }
-    }
-
-    /// One request: status and body.
-    pub async fn request(&self, method: &str, path: &str, body: &str) -> io::Result<(u16, String)> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
-        // HTTP/1.0: the body ends with the connection, and is never chunked.
-        let request = format!(
-            "{method} {path} HTTP/1.0\r\nhost: localhost\r\nauthorization: {BASIC}\r\ncontent-type: application/json\r\n\
-             content-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
-        let status = status.ok_or_else(|| io::Error::other(format!("no HTTP answer: {answer:?}")))?;
-        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        Ok((status, body.to_owned()))
+impl Names {
+    fn start() -> io::Result<Self> {
+        let folder = TempDir::with_prefix("postrider-epmd-")?;
+        let port = free_port()?;
+        let mut epmd = bound(&["epmd"]);
+        epmd.args(["-port", &port.to_string(), "-address", "127.0.0.1"]);
+        let process = Process::start("epmd", &mut epmd, folder.path())?;
+        Ok(Self { port, process, _folder: folder })
     }
 }
