@@ -11,7 +11,7 @@ use crate::process::{PATIENCE, Process};
 
 /// Its processes, and how to speak to them.
 pub(crate) struct System {
-    composition: Composition,
+    pub(crate) composition: Composition,
     client: Client,
 }
 

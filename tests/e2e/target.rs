@@ -113,7 +113,7 @@ impl Target {
 
     /// Waits until so many calls came.
     pub(crate) async fn until(&self, calls: usize) {
-        let mut count = self.shared.count.subscribe();
+        let mut count = self.calls();
         let reached = timeout(PATIENCE, count.wait_for(|count| *count >= calls)).await;
         assert!(reached.is_ok(), "{calls} calls did not come, only {}", *self.shared.count.borrow());
     }
@@ -121,6 +121,11 @@ impl Target {
     /// How many calls came.
     pub(crate) fn count(&self) -> usize {
         *self.shared.count.borrow()
+    }
+
+    /// Tells how many calls came, as they come.
+    pub(crate) fn calls(&self) -> watch::Receiver<usize> {
+        self.shared.count.subscribe()
     }
 
     /// Every call to a path, in order of arrival.

@@ -10,7 +10,7 @@
 //! Generator and receiver live in one thread of this process, so both read one clock. Every run has processes, a virtual
 //! host and a database of its own.
 
-mod about;
+pub(crate) mod about;
 mod book;
 mod dialects;
 mod figures;

@@ -3,6 +3,7 @@
 
 mod bench;
 mod counts;
+mod reliability;
 mod rows;
 mod schemathesis;
 mod stage;
@@ -21,6 +22,8 @@ cargo xtask rabbitmq-4     only the tests against RabbitMQ 4, which is fetched f
 cargo xtask advisories     only the security advisories of all dependencies (needs the same)
 cargo xtask schemathesis   asks the management API for five minutes what docs/openapi.json allows and what it does not, and fails
                            on an answer that is not documented; [--seconds N] [--seed N]
+cargo xtask reliability    the loss suite in full and the measured runs about isolation and fan-out, into docs/reliability.md;
+                           [losses] [isolation] [fanout] only these, which leaves the page alone
 cargo xtask bench [A B …]  throughput, latency, processor time and memory, measured; without names all, into docs/benchmarks.md
 cargo xtask bench lists    how fast lists and details answer over 1,000,000 calls in Postgres and SQLite, into the same page
 cargo xtask bench dialects what a request costs to make and to sign in each dialect, into the same page";
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         ["rows"] => test::rows_alone(root()),
         ["rabbitmq-4"] => Ok(test::rabbitmq_4_alone(root())),
         ["schemathesis", arguments @ ..] => schemathesis::run(root(), arguments),
+        ["reliability", names @ ..] => reliability::run(root(), names),
         ["bench", scenarios @ ..] => bench::run(root(), scenarios),
         // What `bench` starts beside the servers.
         ["measure", scenarios @ ..] => bench::measure(root(), scenarios),

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::counts::Counts;
-use crate::{rows, schemathesis, stage, tools};
+use crate::{reliability, rows, schemathesis, stage, tools};
 
 /// A stage: its heading, what it adds to the environment, its command.
 type Stage = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
@@ -99,8 +99,10 @@ pub(crate) fn run(root: &Path, full: bool) -> Result<bool> {
         failed.push("advisories");
     }
     let env: &[(&str, &str)] = if full { &[("POSTRIDER_TEST_FULL", "1")] } else { &[] };
+    reliability::forget(root)?;
     let tests = stage::run("tests", root, env, &TESTS)?;
     let mut counts = counted(&tests);
+    println!("== what the loss suite counted\n{}", reliability::figures(root)?);
     if !kept(root, &tests.output)? {
         failed.push("promises");
     }

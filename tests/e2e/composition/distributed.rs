@@ -28,7 +28,8 @@ pub(crate) struct Composition {
     /// Before the servers, so that they end first.
     pub(crate) processes: Vec<Process>,
     crew: Vec<(&'static str, usize)>,
-    settings: Vec<String>,
+    /// Each as `section.key=value`.
+    pub(crate) settings: Vec<String>,
     token: String,
     /// The servers they work on.
     pub(crate) servers: Servers,
@@ -43,12 +44,12 @@ pub(crate) struct Servers {
     pub(crate) redis: String,
     /// `postgres://…/database`
     pub(crate) postgres: String,
-    /// What is to be given back.
-    _borrowed: Borrowed,
+    /// What is to be given back; nothing of a story's own servers.
+    pub(crate) _borrowed: Option<Borrowed>,
 }
 
 /// Parts of the shared servers.
-struct Borrowed {
+pub(crate) struct Borrowed {
     vhost: String,
     database: String,
     _seat: SemaphorePermit<'static>,
@@ -62,7 +63,7 @@ impl Servers {
             futures::join!(rabbitmq::vhost(), redis::database(), postgres::database());
         let vhost = amqp.rsplit('/').next().expect("a URL").to_owned();
         let borrowed = Borrowed { vhost, database: postgres.clone(), _seat: seat };
-        Self { amqp, redis, postgres, _borrowed: borrowed }
+        Self { amqp, redis, postgres, _borrowed: Some(borrowed) }
     }
 }
 

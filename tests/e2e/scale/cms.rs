@@ -55,15 +55,23 @@ impl AmqpPublisher {
     pub(crate) async fn publish(&mut self, events: &[Value]) -> usize {
         let confirmed = async {
             for sent in 1.. {
-                if self.try_publish(events).await.is_ok() {
+                if self.attempt(events).await {
                     return sent;
                 }
-                self.open = None;
                 self.broker.wait_for(|there| *there).await.expect("the story goes on");
             }
             unreachable!("it is sent until it is confirmed")
         };
         timeout(PATIENCE, confirmed).await.expect("the events are confirmed")
+    }
+
+    /// Publishes events once; whether the broker has confirmed each. If not, the next attempt connects anew.
+    pub(crate) async fn attempt(&mut self, events: &[Value]) -> bool {
+        let confirmed = self.try_publish(events).await.is_ok();
+        if !confirmed {
+            self.open = None;
+        }
+        confirmed
     }
 
     async fn try_publish(&mut self, events: &[Value]) -> Result<(), Box<dyn std::error::Error>> {
