@@ -115,7 +115,8 @@ async fn make_attempt(
             let event = match ticket.bundle.complete(worker.deps.bodies.as_ref()).await {
                 Ok(event) => event,
                 Err(error) if error.is_transient() => return Err(release(worker, &error)),
-                Err(error) => return Ok(ended(worker, ticket, DeliveryState::Parked, error.to_string())),
+                // With its message, so that it can be put back once the content is there again.
+                Err(error) => return Err(Fate::Park(error.to_string())),
             };
             worker.metrics.stage(Stage::Wait).record(worker.now().since(begun));
             let turn = Turn { ticket, attempt, known: &known, before };
@@ -159,6 +160,10 @@ async fn gate(worker: &Worker, ticket: &Ticket) -> Result<Gate, Fate> {
         Ok(known) => known,
         Err(step) => return Ok(Gate::Shut(step)),
     };
+    if let Err(at) = worker.ramps.take(&known.callee.key, worker.now()) {
+        worker.metrics.deferred(Deferral::Rate);
+        return Ok(Gate::Shut(Step::PutOff(at)));
+    }
     if let Some(limit) = known.webhook.rate_limit
         && let Err(at) = worker.tokens.take(&known.callee.key, limit, worker.now()).await
     {
@@ -236,12 +241,17 @@ async fn conclude(
     let broke = match &made.ended {
         Ended::Answered { status, .. } if *status < 500 => {
             worker.breakers.success(key).await;
+            worker.ramps.answered(key, worker.now());
             false
         }
         // Our own fault says nothing about the receiver.
         Ended::Failed(FailureKind::AddressBlocked | FailureKind::Request) => false,
         _ => worker.breakers.failure(key, pass, worker.now()).await,
     };
+    if broke {
+        worker.floor.restart(key);
+        worker.ramps.broke(key, worker.now());
+    }
     if made.outcome == Outcome::Gone {
         let noted = wellness::gone(worker, ticket, known, made, GONE).await;
         disable(worker, known).await;

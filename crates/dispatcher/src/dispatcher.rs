@@ -53,7 +53,7 @@ pub struct Dispatcher {
 /// is handed out again.
 pub async fn run(settings: Settings, deps: Deps, shutdown: Shutdown) -> Result<(), Error> {
     settings.check()?;
-    let spaces = lanes::spaces(settings.room);
+    let spaces = lanes::spaces(&settings);
     let worker = Arc::new(Worker::new(settings, deps));
     telemetry::watch(&worker);
     // The loops begin at once instead of waiting for the first look.
@@ -133,7 +133,7 @@ impl Dispatcher {
         settings.check()?;
         let events = deps.events.consumer(Queue::Events);
         let consumer = |lane| deps.deliveries.consumer(Queue::Deliver(lane));
-        let lanes = lanes::spaces(settings.room).map(|(lane, space)| (consumer(lane), space)).into();
+        let lanes = lanes::spaces(&settings).map(|(lane, space)| (consumer(lane), space)).into();
         Ok(Self { worker: Arc::new(Worker::new(settings, deps)), events, lanes })
     }
 

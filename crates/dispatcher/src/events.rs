@@ -1,11 +1,17 @@
 //! From accepted events to deliveries: match, join windows, publish, register, record, acknowledge, a batch at a time.
 //! Idempotent: delivery ids are derived, and what is published while handling a suspect is a suspect itself.
+//!
+//! The far end of a huge fan-out goes out beside everything else, a little at a time: neither the events behind it nor the
+//! first webhooks of its own wait for it, and what it takes of memory and of the way to the broker is bounded.
 
+use std::iter::Peekable;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 
-use futures::FutureExt;
 use futures::future::join_all;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use postrider_domain::message::{DeliverMessage, EventMessage, Queue};
 use postrider_domain::record::Record;
 use postrider_ports::error::{PortError, PortErrorKind, PortResult};
@@ -26,6 +32,13 @@ use crate::worker::Worker;
 
 /// Messages published at once: a fan-out to 4,096 webhooks.
 const PUBLISHED_AT_ONCE: usize = 256;
+/// The same of a far end: 512 webhooks, a sixteenth of what a process has on its way to the broker at most.
+const FAR_AT_ONCE: usize = 32;
+/// Events are matched together until so many deliveries come of them: 4,096 at some 150 bytes are 600 KiB, and the last
+/// event may bring as many as its space has webhooks.
+const MATCHED_AT_ONCE: usize = 4096;
+/// Far ends of one batch that are on their way side by side.
+const FAR_ENDS: usize = 2;
 
 /// An event that was matched, with its lease.
 struct Work {
@@ -89,16 +102,76 @@ pub(crate) async fn step(worker: &Worker, consumer: &mut dyn Consume<EventMessag
 }
 
 async fn handle(worker: &Worker, batch: Vec<Received<EventMessage>>) {
+    let mut batch = batch.into_iter().peekable();
+    let mut far_ends = FuturesUnordered::new();
+    while batch.peek().is_some() {
+        let huge = beside(&mut far_ends, near_ends(worker, &mut batch)).await;
+        for work in huge {
+            while far_ends.len() >= FAR_ENDS {
+                far_ends.next().await;
+            }
+            far_ends.push(far_end(worker, work));
+        }
+    }
+    while far_ends.next().await.is_some() {}
+}
+
+/// Does something while far ends go on.
+async fn beside<T>(
+    far_ends: &mut FuturesUnordered<impl Future<Output = ()>>,
+    work: impl Future<Output = T>,
+) -> T {
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            Some(()) = far_ends.next() => {}
+        }
+    }
+}
+
+/// Handles some events of a batch up to their far ends; answers those that have one.
+async fn near_ends(
+    worker: &Worker,
+    batch: &mut Peekable<impl Iterator<Item = Received<EventMessage>>>,
+) -> Vec<Work> {
     let begun = worker.now();
-    let mut works = Vec::with_capacity(batch.len());
-    for received in batch {
-        works.extend(match_one(worker, received).await);
+    let (mut works, mut deliveries) = (Vec::new(), 0);
+    while deliveries < MATCHED_AT_ONCE
+        && let Some(received) = batch.next()
+    {
+        let Some(work) = match_one(worker, received).await else { continue };
+        deliveries += work.fanout.wanted();
+        works.push(work);
     }
     join_windows(worker, &mut works).await;
     let works = publish_all(worker, works).await;
     worker.metrics.stage(Stage::Match).record(worker.now().since(begun));
     register(worker, &works).await;
-    join_all(works.into_iter().map(|work| finish(worker, work))).await;
+    let bulk_after = worker.settings.bulk_after;
+    let (huge, others): (Vec<Work>, Vec<Work>) =
+        works.into_iter().partition(|work| work.fanout.has_far_end(bulk_after));
+    join_all(others.into_iter().map(|work| finish(worker, work))).await;
+    huge
+}
+
+/// Publishes the far end of a huge fan-out, and finishes it.
+async fn far_end(worker: &Worker, work: Work) {
+    let published = async {
+        let mut messages = work.fanout.far_end(worker.settings.bulk_after).peekable();
+        while messages.peek().is_some() {
+            publish_some(worker, messages.by_ref().take(FAR_AT_ONCE).collect()).await?;
+        }
+        Ok(())
+    };
+    match published.await {
+        Ok(()) => finish(worker, work).await,
+        Err(error) => {
+            work.span.fail("publishing", PortError::to_string(&error));
+            give_back(worker, work.lease, &error).await;
+        }
+    }
 }
 
 /// `None` when its lease was ended instead.
@@ -151,10 +224,10 @@ async fn join_windows(worker: &Worker, works: &mut [Work]) {
     }
 }
 
-/// Publishes the messages of all; those whose messages cannot be published are given back.
+/// Publishes the messages of all but their far ends; those whose messages cannot be published are given back.
 async fn publish_all(worker: &Worker, works: Vec<Work>) -> Vec<Work> {
     let bulk_after = worker.settings.bulk_after;
-    let messages = works.iter().flat_map(|work| work.fanout.messages(bulk_after)).collect();
+    let messages = works.iter().flat_map(|work| work.fanout.near_end(bulk_after)).collect();
     let Err(error) = publish(worker, messages).await else { return works };
     if error.kind == PortErrorKind::Transient || works.len() == 1 {
         for work in works {
@@ -166,7 +239,7 @@ async fn publish_all(worker: &Worker, works: Vec<Work>) -> Vec<Work> {
     // One of them cannot be published: the others must not suffer for it.
     let mut published = Vec::with_capacity(works.len());
     for work in works {
-        match publish(worker, work.fanout.messages(bulk_after)).await {
+        match publish(worker, work.fanout.near_end(bulk_after).collect()).await {
             Ok(()) => published.push(work),
             Err(error) => {
                 work.span.fail("publishing", error.to_string());
@@ -180,17 +253,21 @@ async fn publish_all(worker: &Worker, works: Vec<Work>) -> Vec<Work> {
 async fn publish(worker: &Worker, mut messages: Vec<Outgoing<DeliverMessage>>) -> PortResult<()> {
     while !messages.is_empty() {
         let rest = messages.split_off(messages.len().min(PUBLISHED_AT_ONCE));
-        let publishing = worker.pause.insist(|repeated| {
-            let mut batch = messages.clone();
-            for one in &mut batch {
-                one.suspect |= repeated;
-            }
-            worker.deps.deliver.publish(batch)
-        });
-        publishing.await?;
+        publish_some(worker, messages).await?;
         messages = rest;
     }
     Ok(())
+}
+
+async fn publish_some(worker: &Worker, messages: Vec<Outgoing<DeliverMessage>>) -> PortResult<()> {
+    let publishing = worker.pause.insist(|repeated| {
+        let mut batch = messages.clone();
+        for one in &mut batch {
+            one.suspect |= repeated;
+        }
+        worker.deps.deliver.publish(batch)
+    });
+    publishing.await
 }
 
 /// Only what was confirmed may make older deliveries superfluous.
@@ -207,8 +284,12 @@ async fn register(worker: &Worker, works: &[Work]) {
 async fn finish(worker: &Worker, work: Work) {
     let Work { fanout, suspect, lease, span } = work;
     let trace = fanout.trace().clone();
-    let records = vec![Record::Matched(fanout.record(worker.now()))];
-    match worker.recorder.submit(Submission { records, suspect, trace }).await {
+    let parts = fanout.records(worker.now()).into_iter().map(|part| {
+        let records = vec![Record::Matched(part)];
+        worker.recorder.submit(Submission { records, suspect, trace: trace.clone() })
+    });
+    // To the end even if one fails: others' records may be in the message of any.
+    match join_all(parts).await.into_iter().collect::<PortResult<()>>() {
         Ok(()) => note(worker, lease.ack().await),
         Err(error) => {
             span.fail("recording", error.to_string());

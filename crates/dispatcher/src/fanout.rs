@@ -9,7 +9,7 @@ use postrider_domain::event::Carried;
 use postrider_domain::id::WebhookId;
 use postrider_domain::matching::Verdict;
 use postrider_domain::message::{BUNDLE_LIMIT, DeliverMessage, Lane, Target, TraceContext};
-use postrider_domain::record::{Decision, MatchRecord};
+use postrider_domain::record::{Decision, LISTED_MATCHES, MatchRecord};
 use postrider_domain::timestamp::Timestamp;
 use postrider_ports::queue::Outgoing;
 use postrider_ports::windows::{CoalescedEvent, Entry, Opening};
@@ -78,24 +78,41 @@ impl Fanout {
         }
     }
 
-    /// The messages. Webhooks beyond the first `bulk_after` go through the lane `bulk`.
-    pub(crate) fn messages(&self, bulk_after: usize) -> Vec<Outgoing<DeliverMessage>> {
-        let first_bulk = bulk_after.min(self.at_once.len());
-        let (fresh, bulk) = self.at_once.split_at(first_bulk);
-        let bundles = |lane, webhooks: &[(WebhookId, Verdict)]| {
-            let bundle = |bundle: &[(WebhookId, Verdict)]| {
-                let targets = bundle.iter().map(|(webhook, _)| first_attempt(webhook, None)).collect();
-                self.message(lane, targets, None)
-            };
-            webhooks.chunks(BUNDLE_LIMIT).map(bundle).collect::<Vec<_>>()
-        };
-        let mut messages = bundles(Lane::Fresh, fresh);
-        messages.extend(bundles(Lane::Bulk, bulk));
-        messages.extend(self.coalesced.iter().map(|one| {
+    /// How many webhooks want it.
+    pub(crate) fn wanted(&self) -> usize {
+        self.at_once.len() + self.coalesced.len()
+    }
+
+    /// The messages that nobody else's shall come before: those to the first `bulk_after` webhooks, and what waits for a
+    /// window.
+    pub(crate) fn near_end(&self, bulk_after: usize) -> impl Iterator<Item = Outgoing<DeliverMessage>> {
+        let near = &self.at_once[..bulk_after.min(self.at_once.len())];
+        let coalesced = self.coalesced.iter().map(|one| {
             let target = first_attempt(&one.webhook, Some(self.window(one)));
             self.message(Lane::Late, vec![target], Some(one.ends_at))
-        }));
-        messages
+        });
+        self.bundles(Lane::Fresh, near).chain(coalesced)
+    }
+
+    /// Those to the webhooks beyond, through the lane `bulk`: made as they are asked for, because they may be many.
+    pub(crate) fn far_end(&self, bulk_after: usize) -> impl Iterator<Item = Outgoing<DeliverMessage>> {
+        self.bundles(Lane::Bulk, self.at_once.get(bulk_after..).unwrap_or_default())
+    }
+
+    /// Whether it has a far end.
+    pub(crate) fn has_far_end(&self, bulk_after: usize) -> bool {
+        self.at_once.len() > bulk_after
+    }
+
+    fn bundles<'f>(
+        &'f self,
+        lane: Lane,
+        webhooks: &'f [(WebhookId, Verdict)],
+    ) -> impl Iterator<Item = Outgoing<DeliverMessage>> + 'f {
+        webhooks.chunks(BUNDLE_LIMIT).map(move |bundle| {
+            let targets = bundle.iter().map(|(webhook, _)| first_attempt(webhook, None)).collect();
+            self.message(lane, targets, None)
+        })
     }
 
     /// What the windows are told once the messages are confirmed.
@@ -108,17 +125,28 @@ impl Fanout {
         })
     }
 
-    /// What the log is told once the messages are confirmed.
-    pub(crate) fn record(self, at: Timestamp) -> MatchRecord {
+    /// What the log is told once the messages are confirmed; in parts, so that no message grows with the fan-out.
+    pub(crate) fn records(self, at: Timestamp) -> Vec<MatchRecord> {
         let at_once = self.at_once.into_iter().map(|(webhook, verdict)| (webhook, verdict, None));
         let coalesced = self.coalesced.into_iter().map(|one| {
             let verdict = one.verdict.coalesced(one.rule);
             (one.webhook, verdict, Some(one.ends_at))
         });
         let wanted = at_once.chain(coalesced);
-        let wanted = wanted.map(|(webhook, verdict, due_at)| Decision { webhook, verdict, due_at });
-        let decisions = wanted.chain(self.misses).collect();
-        MatchRecord { event: self.event, decisions, unlisted: self.unlisted, at }
+        let mut wanted = wanted.map(|(webhook, verdict, due_at)| Decision { webhook, verdict, due_at });
+        let mut first: Vec<Decision> = wanted.by_ref().take(LISTED_MATCHES).collect();
+        first.extend(self.misses);
+        let mut records =
+            vec![MatchRecord { event: self.event, decisions: first, unlisted: self.unlisted, part: 0, at }];
+        for part in 1.. {
+            let decisions: Vec<Decision> = wanted.by_ref().take(LISTED_MATCHES).collect();
+            if decisions.is_empty() {
+                break;
+            }
+            let event = records[0].event.clone();
+            records.push(MatchRecord { event, decisions, unlisted: 0, part, at });
+        }
+        records
     }
 
     fn window(&self, one: &Coalesced) -> Window {

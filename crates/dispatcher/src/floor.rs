@@ -80,6 +80,11 @@ impl Floor {
         backlog.put_off(ahead, limit, earliest.unwrap_or(now), now)
     }
 
+    /// The receiver of this webhook is down: when it returns, it gets few calls at once at first.
+    pub(crate) fn restart(&self, key: &Key) {
+        self.lock().shares.restart(key);
+    }
+
     /// How many are being called, and how many wait.
     pub(crate) fn figures(&self) -> (u64, u64) {
         let state = self.lock();

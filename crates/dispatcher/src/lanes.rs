@@ -12,6 +12,7 @@ use tracing::{error, warn};
 
 use crate::Error;
 use crate::admit::admit;
+use crate::settings::Settings;
 use crate::settle::carry_out;
 use crate::worker::{Stopping, Worker};
 
@@ -36,10 +37,13 @@ pub(crate) struct Slots {
     lane: OwnedSemaphorePermit,
 }
 
-/// The space of each lane: what waited gets at most half of the room, bulk a quarter, fresh all of it.
-pub(crate) fn spaces(room: usize) -> [(Lane, Space); 3] {
+/// The space of each lane: what waited gets at most half of the room, fresh all of it, and bulk a quarter of the permits: if
+/// all of it is being called and none answers, three quarters are left for the others.
+pub(crate) fn spaces(settings: &Settings) -> [(Lane, Space); 3] {
+    let room = settings.room;
+    let bulk = (settings.shares.permits / 4).clamp(BUNDLE_LIMIT, room / 4);
     let whole = Arc::new(Semaphore::new(room));
-    [(Lane::Fresh, room), (Lane::Late, room / 2), (Lane::Bulk, room / 4)].map(|(lane, size)| {
+    [(Lane::Fresh, room), (Lane::Late, room / 2), (Lane::Bulk, bulk)].map(|(lane, size)| {
         let space =
             Space { room: Arc::clone(&whole), lane: Arc::new(Semaphore::new(size)), batch: batch(lane) };
         (lane, space)
@@ -53,7 +57,7 @@ pub(crate) async fn run(worker: Arc<Worker>, lane: Lane, space: Space) -> Result
     let mut tasks = JoinSet::new();
     let mut fault = None;
     while let Ok((slots, received)) =
-        reaping(&worker, &mut tasks, take(&worker, &mut *consumer, &space)).await
+        reaping(&worker, &mut tasks, take(&worker, lane, &mut *consumer, &space)).await
     {
         match received {
             Ok(batch) => start(&worker, &mut tasks, batch, slots).await,
@@ -93,14 +97,27 @@ pub(crate) async fn step(
 
 async fn take(
     worker: &Worker,
+    lane: Lane,
     consumer: &mut dyn Consume<DeliverMessage>,
     space: &Space,
 ) -> (Slots, PortResult<Vec<Received<DeliverMessage>>>) {
     loop {
+        if lane == Lane::Bulk {
+            while let Some(at) = worker.bulk.not_before(worker.now()) {
+                worker.deps.clock.sleep_until(at).await;
+            }
+        }
         worker.may_consume().await;
         let slots = space.reserve().await;
-        let receiving = consumer.receive(slots.messages());
+        // Beside others a little at a time: many bundles at once would be felt as a jolt.
+        let a_little = lane == Lane::Bulk && !worker.bulk.is_alone(worker.now());
+        let receiving = consumer.receive(if a_little { 1 } else { slots.messages() });
         if let Some(received) = worker.while_trusted(receiving).await {
+            let deliveries = received.iter().flatten().map(|one| one.message.targets.len()).sum();
+            match lane {
+                Lane::Bulk => worker.bulk.took(deliveries, worker.now()),
+                Lane::Fresh | Lane::Late => worker.bulk.others_took(deliveries, worker.now()),
+            }
             return (slots, received);
         }
     }

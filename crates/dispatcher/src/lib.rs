@@ -7,7 +7,8 @@
 //! - `lanes` takes deliveries: `admit` plans a batch (`suspects`, windows), `bundle` is one message with its lease,
 //!   `deliver` brings one delivery as far as it comes, `call` makes the call, `settle` does what follows from it, and
 //!   `recorder` brings the evidence to the log.
-//! - Who may call when: `floor` over `shares`, `room` and `backlog`; `tokens` (rate limits); `breaker`.
+//! - Who may call when: `floor` over `shares`, `room` and `backlog`; `tokens` (rate limits); `breaker`, and `ramp` for those
+//!   that return; `bulk` for the lane that never hurries past others.
 //! - `wellness` tells which webhooks fail, are disabled or recover, as events of their own (`announce`).
 //! - `pause` stops for a moment when something is away. `worker` holds what all of these share, `dispatcher` runs them.
 
@@ -15,6 +16,7 @@ mod admit;
 mod announce;
 mod backlog;
 mod breaker;
+mod bulk;
 mod bundle;
 mod call;
 mod deliver;
@@ -26,6 +28,7 @@ mod lanes;
 mod locked;
 mod matching;
 mod pause;
+mod ramp;
 mod recorder;
 mod room;
 mod settle;

@@ -18,6 +18,10 @@ pub struct Settings {
     pub event_concurrency: usize,
     /// An event that more webhooks than this want sends the rest through the lane `bulk`. Default 256 = 16 bundles.
     pub bulk_after: usize,
+    /// Deliveries of the lane `bulk` taken per second at least; no more than that, or than the other lanes take, while those
+    /// are not quiet. Default 1,000: half of what one worker was measured to make (docs/benchmarks.md), so that beside a
+    /// replay or the far end of a huge fan-out the other half is free.
+    pub bulk_per_second: u32,
     /// Bytes that the matching index may take, over all spaces. Default 64 MiB.
     pub index_bytes: usize,
     /// How often the version of the subscriptions is compared. Default 500 ms.
@@ -95,6 +99,7 @@ impl Default for Settings {
             event_batch: 64,
             event_concurrency: 4,
             bulk_after: 256,
+            bulk_per_second: 1000,
             index_bytes: 64 << 20,
             refresh: Duration::from_millis(500),
             unverified_for: Duration::from_secs(60),
@@ -132,7 +137,7 @@ impl Default for BreakerSettings {
 impl Settings {
     /// Checks every number; the first that cannot work is the error.
     pub fn check(&self) -> Result<(), InvalidSetting> {
-        // The lane `bulk` gets a quarter of the room and must be able to hold one full bundle.
+        // The lane `bulk` gets a quarter of the room at most and must be able to hold one full bundle.
         let least_room = 4 * BUNDLE_LIMIT;
         let bounds = [
             ("permits", self.shares.permits, 1),
@@ -143,6 +148,7 @@ impl Settings {
             ("room", self.room, least_room.max(self.shares.permits)),
             ("event_batch", self.event_batch, 1),
             ("event_concurrency", self.event_concurrency, 1),
+            ("bulk_per_second", usize::try_from(self.bulk_per_second).unwrap_or(usize::MAX), 1),
             ("records.count", self.records.count, 1),
             ("breaker.failures", self.breaker.failures, 1),
         ];

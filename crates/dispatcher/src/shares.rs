@@ -168,6 +168,15 @@ impl Shares {
         }
     }
 
+    /// The receiver of this webhook is down: when it returns, it begins like a new one.
+    pub(crate) fn restart(&mut self, key: &Key) {
+        let first_window = self.first_window();
+        if let Some(pace) = self.paces.get_mut(key) {
+            pace.window = first_window;
+            pace.successes = 0;
+        }
+    }
+
     /// Webhooks whose last time-out is long ago are slow no more.
     fn forgive(&mut self, now: Timestamp) {
         while let Some((until, key)) = self.slow_until.pop_front_if(|(until, _)| *until <= now) {
@@ -252,6 +261,16 @@ mod tests {
             end_all(&mut shares, &one, started, Ended::Success);
         }
         assert_eq!(rounds, [4, 8, 16, 32, 64, 128, 256, 480, 480]);
+    }
+
+    #[test]
+    fn one_that_was_down_starts_anew() {
+        let mut shares = Shares::new(ShareSettings::default());
+        let (one, other) = (callee("w", "s", "h"), callee("x", "s", "h"));
+        assert_eq!((warm(&mut shares, &one), warm(&mut shares, &other)), (480, 480));
+        shares.restart(&one.key);
+        assert_eq!(fill(&mut shares, &one, at(0)), 4);
+        assert_eq!(fill(&mut shares, &other, at(0)), 476);
     }
 
     #[test]

@@ -9,10 +9,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::breaker::Breakers;
+use crate::bulk::BulkPace;
 use crate::bundle::Flights;
 use crate::deps::Deps;
 use crate::floor::Floor;
 use crate::pause::Pause;
+use crate::ramp::Ramps;
 use crate::recorder::Recorder;
 use crate::settings::Settings;
 use crate::spaces::Spaces;
@@ -27,6 +29,8 @@ pub(crate) struct Worker {
     pub(crate) spaces: Spaces,
     pub(crate) floor: Arc<Floor>,
     pub(crate) breakers: Breakers,
+    pub(crate) ramps: Ramps,
+    pub(crate) bulk: BulkPace,
     pub(crate) tokens: Tokens,
     pub(crate) ward: Ward,
     pub(crate) recorder: Recorder,
@@ -67,6 +71,8 @@ impl Worker {
             spaces,
             floor: Floor::new(settings.shares.clone(), settings.room, clock),
             breakers: Breakers::new(settings.breaker.clone(), Arc::clone(&deps.breakers)),
+            ramps: Ramps::default(),
+            bulk: BulkPace::new(settings.bulk_per_second),
             tokens: Tokens::new(Arc::clone(&deps.rates)),
             ward: Ward::new(&deps),
             recorder,

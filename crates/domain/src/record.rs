@@ -28,12 +28,19 @@ pub struct MatchRecord {
     pub decisions: Vec<Decision>,
     /// Unmatched webhooks that are not listed.
     pub unlisted: u32,
+    /// A fan-out to more than [`LISTED_MATCHES`] webhooks is told in parts, counted from 0. The event is kept with what the
+    /// first says; the others only name more webhooks that matched, so that their deliveries are known.
+    pub part: u32,
     /// When matching happened.
     pub at: Timestamp,
 }
 
 /// At most this many webhooks that did not match are listed with an event: enough for a person to read.
 pub const LISTED_MISSES: usize = 100;
+
+/// One record names at most this many webhooks that matched. A decision takes some 150 bytes in a message: 256 of them
+/// 38 KiB, which with 32 KiB of content and the misses stays well below the 256 KiB of a message (DESIGN §4.2).
+pub const LISTED_MATCHES: usize = 256;
 
 /// What was decided about one webhook.
 #[derive(Debug, Clone, PartialEq)]

@@ -41,6 +41,9 @@ struct MatchedV1<'a> {
     decisions: Vec<DecisionV1<'a>>,
     #[serde(default)]
     unlisted: u32,
+    /// Which part of a large fan-out; absent for the first.
+    #[serde(default)]
+    part: u32,
     #[serde(borrow)]
     event: CarriedV1<'a>,
 }
@@ -103,6 +106,9 @@ fn write_matched(out: &mut Vec<u8>, matched: &MatchRecord) {
     object.field("at", &matched.at.unix_ms());
     object.field("decisions", &decisions_v1::lent(&matched.decisions));
     object.field("unlisted", &matched.unlisted);
+    if matched.part > 0 {
+        object.field("part", &matched.part);
+    }
     carried_v1::write(object.name("event"), &matched.event);
     object.close();
 }
@@ -136,6 +142,7 @@ impl MatchedV1<'_> {
             event: within("event", self.event.into_domain())?,
             decisions: decisions_v1::into_domain(self.decisions)?,
             unlisted: self.unlisted,
+            part: self.part,
             at: instant(self.at),
         })
     }

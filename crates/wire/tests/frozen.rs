@@ -345,7 +345,7 @@ fn a_deliver_message_is_written_as_version_1() {
 
 #[test]
 fn a_records_message_is_written_as_version_1() {
-    let matched = MatchRecord { event: inline(), decisions: decisions(), unlisted: 3, at: at(8) };
+    let matched = MatchRecord { event: inline(), decisions: decisions(), unlisted: 3, part: 0, at: at(8) };
     let records = vec![
         Record::Matched(matched),
         Record::Call(Box::new(answered())),

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use postrider_domain::gathering::{Coalesced, CoalescedEvent};
 use postrider_domain::id::EventId;
-use postrider_domain::message::{DeliverMessage, Target};
+use postrider_domain::message::{DeliverMessage, RecordsMessage, Target};
+use postrider_domain::record::Record;
 use postrider_domain::timestamp::Timestamp;
 use postrider_domain::topic::{Action, ActionPattern, EventType};
 use postrider_domain::trigger::{Limits, Trigger, Written};
@@ -66,4 +67,17 @@ fn a_trigger_in_a_dialects_words_is_written_as_version_1() {
     let small: Webhook = old(include_str!("snapshots/webhook_v1_small.json"));
     let webhook = Webhook { wants: Wants { triggers, ..Wants::default() }, ..small };
     assert_frozen(&webhook, include_str!("snapshots/webhook_v1_words.json"));
+}
+
+#[test]
+fn a_later_part_of_a_huge_fan_out_is_written_as_version_1() {
+    let RecordsMessage { mut records } = old(include_str!("snapshots/records_v1.json"));
+    records.truncate(1);
+    let Some(Record::Matched(matched)) = records.first_mut() else { unreachable!("a match comes first") };
+    assert_eq!(matched.part, 0, "what does not say is the first");
+    (matched.part, matched.unlisted) = (2, 0);
+    let first = include_str!("snapshots/records_v1.json");
+    let end = first.find(r#"},{"call":"#).expect("a call comes second");
+    let frozen = first[..end].replace(r#""unlisted":3,"#, r#""unlisted":0,"part":2,"#) + "}]}";
+    assert_frozen(&RecordsMessage { records }, &frozen);
 }

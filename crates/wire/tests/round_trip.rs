@@ -227,8 +227,10 @@ prop_compose! {
 }
 
 fn record() -> impl Strategy<Value = Record> {
-    let matched = (carried().boxed(), vec(decision(), 0..3), any::<u32>(), at()).prop_map(
-        |(event, decisions, unlisted, at)| Record::Matched(MatchRecord { event, decisions, unlisted, at }),
+    let matched = (carried().boxed(), vec(decision(), 0..3), any::<u32>(), 0_u32..3, at()).prop_map(
+        |(event, decisions, unlisted, part, at)| {
+            Record::Matched(MatchRecord { event, decisions, unlisted, part, at })
+        },
     );
     let by = of(any::<u128>().prop_map(|id| DeliveryId(Uuid::from_u128(id))));
     let settled = (delivery().boxed(), state(), any::<u32>(), text(), by, at()).prop_map(

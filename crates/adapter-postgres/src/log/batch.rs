@@ -73,7 +73,10 @@ impl<'r> Batch<'r> {
 
     fn matched(&mut self, matched: &'r MatchRecord) {
         let head = &matched.event.head;
-        self.event(head).matched.get_or_insert(matched);
+        let event = self.event(head);
+        if matched.part == 0 {
+            event.matched.get_or_insert(matched);
+        }
         for decision in matched.decisions.iter().filter(|decision| decision.verdict.matched) {
             let delivery =
                 DeliveryRef { event: Arc::clone(head), webhook: decision.webhook.clone(), generation: 0 };

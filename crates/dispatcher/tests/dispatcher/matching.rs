@@ -154,6 +154,47 @@ async fn a_fan_out_travels_in_bundles_of_sixteen_and_its_far_end_in_bulk() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_huge_fan_out_tells_the_log_comes_in_parts_that_name_each_webhook_once() {
+    let world = World::with((0..600).map(|at| webhook(&format!("w{at:03}")).topic("*.*").build()));
+    world.put(webhook("other").topic("Asset.*").build());
+    world.accept(event("Entry.publish")).await;
+    world.step().await;
+    let parts = world.matches();
+    let shape: Vec<_> = parts.iter().map(|one| (one.part, one.decisions.len())).collect();
+    assert_eq!(shape, [(0, 257), (1, 256), (2, 88)], "the misses are in the first");
+    let mut named: Vec<_> = parts.iter().flat_map(|one| &one.decisions).map(|one| &one.webhook).collect();
+    named.sort_unstable();
+    named.dedup();
+    assert_eq!(named.len(), 601);
+    assert_eq!(world.balance(), [("delivered", 600)].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_far_end_of_a_huge_fan_out_goes_out_behind_the_events_that_came_with_it() {
+    let mut world = World::with((0..3000).map(|at| webhook(&format!("w{at}")).topic("Entry.*").build()));
+    world.put(webhook("small").topic("Asset.*").build());
+    world.settings.bulk_after = 40;
+    world.accept(event("Entry.publish").id("huge")).await;
+    world.accept(event("Asset.publish").id("small")).await;
+    let mut dispatcher =
+        postrider_dispatcher::Dispatcher::new(world.settings.clone(), world.deps()).expect("good");
+    assert_eq!(dispatcher.match_step().await.expect("matched"), 2);
+    let order = world.taps.order();
+    let order: Vec<&str> =
+        order.iter().map(String::as_str).filter(|name| name.ends_with("publish")).collect();
+    assert_eq!(
+        order[..3],
+        ["deliver.publish", "records.publish", "deliver.publish"],
+        "near ends, record, far end"
+    );
+    assert_eq!(world.waiting(Lane::Fresh).len(), 3 + 1, "the near ends of both, together");
+    assert_eq!(world.waiting(Lane::Bulk).len(), (3000_usize - 40).div_ceil(16));
+    let matches = world.matches();
+    assert_eq!(matches[0].event.head.id.as_str(), "small", "it does not wait for the far end of the other");
+    assert_eq!(matches[1].event.head.id.as_str(), "huge");
+}
+
+#[tokio::test(start_paused = true)]
 async fn changed_fields_need_the_content_wherever_it_is() {
     let picky = |builder: WebhookBuilder, field: &str| {
         let topics = builder.topic("Entry.save").build().wants.topics;

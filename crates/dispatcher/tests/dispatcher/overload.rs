@@ -81,8 +81,8 @@ async fn a_new_webhook_is_called_four_at_a_time_and_twice_as_many_each_round() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waited_gets_half_of_the_room_bulk_a_quarter_and_fresh_finds_space() {
-    for (lane, most) in [(Lane::Late, 2560), (Lane::Bulk, 1280)] {
+async fn what_waited_gets_half_of_the_room_bulk_a_quarter_of_the_permits_and_fresh_finds_space() {
+    for (lane, most) in [(Lane::Late, 2560), (Lane::Bulk, 160)] {
         let hook = |id: &str| webhook(id).url(&format!("https://{id}.example/{id}")).build();
         let hanging: Vec<String> = (0..60).map(|at| format!("w{at}")).collect();
         let mut world = World::with(hanging.iter().map(|id| hook(id)).chain([hook("fresh")]));

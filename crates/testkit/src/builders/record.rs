@@ -31,6 +31,7 @@ pub fn matched(event: &Carried, hits: &[&str], misses: &[&str]) -> Record {
         event: event.clone(),
         decisions: decisions.collect(),
         unlisted: 0,
+        part: 0,
         at: event.head.accepted_at,
     })
 }
