@@ -8,7 +8,9 @@
 
 mod management;
 
+use futures::future::join_all;
 use postrider_ports::doctor::Finding;
+use postrider_ports::error::PortError;
 
 use crate::connection::Settings;
 use crate::greeting::{Greeting, greeting};
@@ -22,14 +24,17 @@ const OLDEST: (u32, u32) = (3, 10);
 
 /// Looks at the broker over AMQP. What cannot be looked at is a finding too.
 pub async fn reach(settings: &Settings) -> Vec<Finding> {
-    let greeting = match greeting(settings).await {
-        Ok(greeting) => greeting,
-        Err(error) => {
-            let change = "Start the broker, or set amqp.url to where it is; until then every process waits.";
-            return vec![Finding::fault("connection", error.to_string(), change)];
-        }
-    };
-    let mut findings = vec![version(&greeting)];
+    let greetings = join_all(settings.urls.iter().map(|url| greeting(url))).await;
+    let none = greetings.iter().all(Result::is_err);
+    let mut findings: Vec<Finding> = greetings
+        .iter()
+        .map(|one| one.as_ref().map_or_else(|error| unreached(error, none), version))
+        .collect();
+    if none {
+        return findings;
+    }
+    // Nodes of one cluster say the same.
+    findings.dedup();
     match topology::verify(settings).await {
         Ok(compared) => findings.extend(compared_with(&compared)),
         Err(error) => {
@@ -39,6 +44,17 @@ pub async fn reach(settings: &Settings) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// An address that does not answer; `none` does.
+fn unreached(error: &PortError, none: bool) -> Finding {
+    if none {
+        let change = "Start the broker, or set amqp.url to where it is; until then every process waits.";
+        return Finding::fault("connection", error.to_string(), change);
+    }
+    let change =
+        "Start that node, or take its address out of amqp.url; until then the processes use the others.";
+    Finding::warning("connection", error.to_string(), change)
 }
 
 fn version(greeting: &Greeting) -> Finding {

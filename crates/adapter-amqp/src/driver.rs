@@ -170,11 +170,19 @@ impl Shared {
 
 impl Driver {
     /// Keeps a session open until [`Amqp::close`] is called. It outlives every fault of the broker and of the network.
+    ///
+    /// Of several addresses it begins with any, so that processes spread over the nodes of a cluster. One that does not answer,
+    /// and one whose session ended, is followed by the next; it waits only when it has asked all.
     pub async fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let addresses = u32::try_from(shared.settings.urls.len()).unwrap_or(u32::MAX).max(1);
+        let mut attempt = any_of(addresses, shared.random.fraction());
         let mut failures = 0;
         while !self.shared.is_closed() {
+            let url = shared.settings.url(attempt);
+            attempt += 1;
             let opened = tokio::select! {
-                opened = tokio::time::timeout(OPEN, Session::open(&self.shared)) => opened.unwrap_or_else(|_| {
+                opened = tokio::time::timeout(OPEN, Session::open(&shared, url)) => opened.unwrap_or_else(|_| {
                     Err(PortError::transient(format!("the broker did not answer within {} s", OPEN.as_secs())))
                 }),
                 () = self.shared.until_closed() => break,
@@ -191,7 +199,7 @@ impl Driver {
             };
             tracing::warn!(%why, failures, "no connection to the broker; trying again");
             self.shared.status.send_replace(Status::Away(why));
-            let wait = wait(failures, self.shared.random.fraction());
+            let wait = pause(failures, addresses, self.shared.random.fraction());
             failures += 1;
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
@@ -263,6 +271,18 @@ impl Drop for Driver {
     }
 }
 
+/// One of so many, by a fraction drawn from [0, 1).
+fn any_of(count: u32, fraction: f64) -> usize {
+    let whole = (1..count).take_while(|one| f64::from(*one) <= fraction * f64::from(count));
+    whole.count()
+}
+
+/// How long to wait after so many failures in a row, with so many addresses: not at all as long as one was not asked.
+fn pause(failures: u32, addresses: u32, fraction: f64) -> Duration {
+    let asked_all = failures.is_multiple_of(addresses);
+    if asked_all { wait(failures / addresses, fraction) } else { Duration::ZERO }
+}
+
 /// How long to wait after so many failures in a row; `fraction` is drawn from [0, 1).
 fn wait(failures: u32, fraction: f64) -> Duration {
     let longest = FIRST_WAIT.saturating_mul(1 << failures.min(10)).min(LONGEST_WAIT);
@@ -279,5 +299,18 @@ mod tests {
         assert_eq!(waits, [200, 400, 800, 1600, 2000, 2000]);
         assert_eq!(wait(u32::MAX, 0.0), LONGEST_WAIT);
         assert_eq!(wait(0, 0.5), Duration::from_millis(150));
+    }
+
+    #[test]
+    fn every_address_is_asked_before_it_waits() {
+        let waits: Vec<u128> = (0..7).map(|failures| pause(failures, 3, 0.0).as_millis()).collect();
+        assert_eq!(waits, [200, 0, 0, 400, 0, 0, 800]);
+    }
+
+    #[test]
+    fn it_begins_at_any_address() {
+        let first: Vec<usize> = [0.0, 0.33, 0.34, 0.66, 0.67, 0.999].map(|drawn| any_of(3, drawn)).to_vec();
+        assert_eq!(first, [0, 0, 1, 1, 2, 2]);
+        assert_eq!(any_of(1, 0.999), 0);
     }
 }

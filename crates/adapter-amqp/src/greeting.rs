@@ -7,7 +7,7 @@ use lapin::protocol::{AMQPClass, parse_class};
 use lapin::tcp::AMQPUriTcpExt;
 use postrider_ports::error::{PortError, PortResult};
 
-use crate::connection::{CONNECT, Settings, mixed_up, parse, place};
+use crate::connection::{CONNECT, mixed_up, parse, place};
 use crate::headers;
 
 /// The protocol header: AMQP 0-9-1.
@@ -33,9 +33,9 @@ pub(crate) struct Greeting {
 }
 
 /// Connects, listens to the greeting, and leaves.
-pub(crate) async fn greeting(settings: &Settings) -> PortResult<Greeting> {
-    let place = place(&settings.url)?;
-    match tokio::time::timeout(CONNECT, listen(settings)).await {
+pub(crate) async fn greeting(url: &str) -> PortResult<Greeting> {
+    let place = place(url)?;
+    match tokio::time::timeout(CONNECT, listen(url)).await {
         Ok(Ok(greeting)) => Ok(greeting),
         Ok(Err(why)) => Err(PortError::transient(format!("the broker at {place} gives no greeting: {why}"))),
         Err(_) => Err(PortError::transient(format!(
@@ -45,8 +45,8 @@ pub(crate) async fn greeting(settings: &Settings) -> PortResult<Greeting> {
     }
 }
 
-async fn listen(settings: &Settings) -> Result<Greeting, String> {
-    let uri = parse(&settings.url).map_err(|error| error.to_string())?;
+async fn listen(url: &str) -> Result<Greeting, String> {
+    let uri = parse(url).map_err(|error| error.to_string())?;
     let runtime = lapin::runtime::default_runtime().map_err(|error| error.to_string())?;
     let said = |error: std::io::Error| match mixed_up(&error.to_string()) {
         Some(advice) => advice.to_owned(),

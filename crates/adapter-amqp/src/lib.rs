@@ -42,5 +42,5 @@ mod publisher;
 mod session;
 pub mod topology;
 
-pub use connection::Settings;
+pub use connection::{Settings, each_url};
 pub use driver::{Amqp, Driver, Status};

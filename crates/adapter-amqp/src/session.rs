@@ -32,10 +32,9 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Connects twice and declares everything.
-    pub(crate) async fn open(shared: &Shared) -> PortResult<Self> {
-        let (publishing, consuming) =
-            futures::try_join!(connect(&shared.settings, "publish"), connect(&shared.settings, "consume"))?;
+    /// Connects twice to this address and declares everything.
+    pub(crate) async fn open(shared: &Shared, url: &str) -> PortResult<Self> {
+        let (publishing, consuming) = futures::try_join!(connect(url, "publish"), connect(url, "consume"))?;
         for warning in topology::declare_all(&publishing).await? {
             tracing::warn!("{warning}");
         }

@@ -43,7 +43,7 @@ pub struct Question {
 /// # Errors
 /// When that URL cannot be read.
 pub fn questions(settings: &Settings) -> PortResult<Vec<Question>> {
-    let vhost = encoded(&connection::parse(&settings.url)?.vhost);
+    let vhost = encoded(&connection::parse(settings.url(0))?.vhost);
     let columns = "name,policy,operator_policy,effective_policy_definition";
     Ok(vec![
         Question { about: About::FeatureFlags, path: "/api/feature-flags".to_owned() },

@@ -24,7 +24,7 @@ pub struct Finding {
 /// # Errors
 /// When the broker cannot be reached or does not let us in.
 pub async fn verify(settings: &Settings) -> PortResult<Vec<Finding>> {
-    let connection = connection::connect(settings, "topology").await?;
+    let connection = connection::connect_any(settings, "topology").await?;
     let mut findings = Vec::new();
     for object in objects() {
         // A refusal ends the channel, so each object has its own. Only what exists is declared again, which compares

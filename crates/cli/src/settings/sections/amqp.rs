@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use postrider_adapter_amqp::each_url;
+
 use crate::settings::key::Key;
 use crate::settings::reader::Reader;
 
 /// Where the broker is.
 #[derive(Clone)]
 pub struct Amqp {
-    /// `amqp://user:password@host:port/vhost`, or `amqps://…`.
+    /// `amqp://user:password@host:port/vhost`, or `amqps://…`; several, separated by commas, for the nodes of a cluster.
     pub url: String,
     /// Address of its management API; only `doctor` asks it.
     pub management: Option<String>,
@@ -18,7 +20,7 @@ pub(in crate::settings) const KEYS: &[Key] = &[
     Key::secret_or(
         "amqp.url",
         "amqp://guest:guest@127.0.0.1:5672/%2f",
-        "The broker of the distributed processes: amqp://user:password@host:5672/vhost (%2f is the vhost /), amqps:// for TLS.",
+        "The broker of the distributed processes: amqp://user:password@host:5672/vhost (%2f is the vhost /), amqps:// for TLS. Of a cluster name each node, separated by commas: if one is gone the next is used.",
     ),
     Key::secret(
         "amqp.management",
@@ -29,14 +31,16 @@ pub(in crate::settings) const KEYS: &[Key] = &[
 impl Amqp {
     pub(in crate::settings) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let url = reader.value("amqp.url", |text| {
-            let text = text.trim();
-            if text.starts_with("amqp://") || text.starts_with("amqps://") {
-                Ok(text.to_owned())
-            } else {
+            for (number, url) in (1..).zip(each_url(text)) {
                 // The address holds a password, so it is not repeated.
-                Err("does not begin with amqp:// or amqps://; write amqp://user:password@host:5672/vhost"
-                    .to_owned())
+                let which = if number == 1 { String::new() } else { format!("(address {number}) ") };
+                if !url.starts_with("amqp://") && !url.starts_with("amqps://") {
+                    return Err(format!(
+                        "{which}does not begin with amqp:// or amqps://; write amqp://user:password@host:5672/vhost"
+                    ));
+                }
             }
+            Ok(text.trim().to_owned())
         });
         let management = reader.value("amqp.management", |text| match text.trim() {
             "" => Ok(None),
