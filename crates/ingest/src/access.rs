@@ -1,25 +1,20 @@
-//! Who may publish where. What was looked up is believed for a few seconds: a publisher's every request would otherwise
-//! cost two reads, and a revoked token may work that long (DESIGN leaves the figure to us).
+//! Who may publish where. What was looked up is believed for a few seconds, and while the store is away for a minute: a
+//! revoked token may work that long (DESIGN leaves the figures to us).
 
-use std::collections::HashMap;
-use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use postrider_domain::id::{Scope, SourceId, SpaceId};
 use postrider_domain::source::Source;
-use postrider_domain::timestamp::Timestamp;
 use postrider_domain::token::{Permission, Token};
 use postrider_ports::access::{Space, Spaces, Tokens};
 use postrider_ports::clock::Clock;
 use postrider_ports::sources::Sources;
 use sha2::{Digest, Sha256};
 
-use crate::Deps;
+use crate::known::{Belief, Known};
 use crate::problem::{Kind, Problem};
+use crate::{Deps, Settings};
 
-/// At most so many tokens, spaces and sources are remembered.
-const REMEMBERED: usize = 1024;
 /// No token of ours is longer; what is longer is not even hashed.
 const LONGEST_TOKEN: usize = 512;
 
@@ -35,16 +30,18 @@ pub struct Access {
 }
 
 impl Access {
-    /// Looks up in the stores of these, and believes what it found for that long.
-    pub fn new(deps: &Deps, believed_for: Duration) -> Self {
+    /// Looks up in the stores of these, and believes what it found for as long as the settings say.
+    pub fn new(deps: &Deps, settings: &Settings) -> Self {
+        let belief = Belief { unasked: settings.believed_for, at_most: settings.unverified_for };
+        let clock = || Arc::clone(&deps.clock);
         Self {
             tokens: Arc::clone(&deps.tokens),
             spaces: Arc::clone(&deps.spaces),
             sources: Arc::clone(&deps.sources),
-            clock: Arc::clone(&deps.clock),
-            known_tokens: Known::new(believed_for),
-            known_spaces: Known::new(believed_for),
-            known_sources: Known::new(believed_for),
+            clock: clock(),
+            known_tokens: Known::new(belief, clock()),
+            known_spaces: Known::new(belief, clock()),
+            known_sources: Known::new(belief, clock()),
         }
     }
 
@@ -57,15 +54,9 @@ impl Access {
         let token = bearer(header)
             .ok_or_else(|| refused("the Authorization header is not of the form Bearer <token>"))?;
         let sha256 = <[u8; 32]>::from(Sha256::digest(token));
+        let found = self.known_tokens.find(sha256, self.tokens.find(&sha256)).await;
+        let found = found.map_err(|fault| Problem::from_port("look up the token", &fault))?;
         let now = self.clock.now();
-        let mut found = self.known_tokens.get(&sha256, now);
-        if found.is_none() {
-            let fetched = self.tokens.find(&sha256).await;
-            found = fetched.map_err(|fault| Problem::from_port("look up the token", &fault))?;
-            if let Some(token) = &found {
-                self.known_tokens.note(sha256, token, now);
-            }
-        }
         // One answer for unknown, revoked and expired: what a token once was is nobody's business.
         found
             .filter(|token| token.is_valid(now))
@@ -140,29 +131,14 @@ impl Access {
     }
 
     async fn find_source(&self, place: (SpaceId, SourceId)) -> Result<Option<Source>, Problem> {
-        let now = self.clock.now();
-        if let Some(known) = self.known_sources.get(&place, now) {
-            return Ok(Some(known));
-        }
-        let fetched = self.sources.source(&place.0, &place.1).await;
-        let fetched = fetched.map_err(|fault| Problem::from_port("look up the source", &fault))?;
-        if let Some(source) = &fetched {
-            self.known_sources.note(place, source, now);
-        }
-        Ok(fetched)
+        let (space, id) = place.clone();
+        let found = self.known_sources.find(place, self.sources.source(&space, &id)).await;
+        found.map_err(|fault| Problem::from_port("look up the source", &fault))
     }
 
     async fn space(&self, id: &SpaceId) -> Result<Option<Space>, Problem> {
-        let now = self.clock.now();
-        if let Some(known) = self.known_spaces.get(id, now) {
-            return Ok(Some(known));
-        }
-        let fetched = self.spaces.space(id).await;
-        let fetched = fetched.map_err(|fault| Problem::from_port("look up the space", &fault))?;
-        if let Some(space) = &fetched {
-            self.known_spaces.note(id.clone(), space, now);
-        }
-        Ok(fetched)
+        let found = self.known_spaces.find(id.clone(), self.spaces.space(id)).await;
+        found.map_err(|fault| Problem::from_port("look up the space", &fault))
     }
 }
 
@@ -172,40 +148,6 @@ pub(crate) fn bearer(header: &[u8]) -> Option<&[u8]> {
     let token = token.trim_ascii();
     let is_good = scheme.eq_ignore_ascii_case(b"bearer ") && (1..=LONGEST_TOKEN).contains(&token.len());
     is_good.then_some(token)
-}
-
-/// What was found not long ago. What does not exist is not remembered: it would fill the memory with whatever strangers
-/// ask for, and a new token or space must work at once.
-struct Known<K, V> {
-    believed_for: Duration,
-    entries: Mutex<HashMap<K, (V, Timestamp)>>,
-}
-
-impl<K: Hash + Eq, V: Clone> Known<K, V> {
-    fn new(believed_for: Duration) -> Self {
-        Self { believed_for, entries: Mutex::new(HashMap::new()) }
-    }
-
-    fn get(&self, key: &K, now: Timestamp) -> Option<V> {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.get(key).filter(|(_, since)| self.counts(*since, now)).map(|(value, _)| value.clone())
-    }
-
-    fn note(&self, key: K, value: &V, now: Timestamp) {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= REMEMBERED {
-            entries.retain(|_, (_, since)| self.counts(*since, now));
-        }
-        if entries.len() >= REMEMBERED {
-            entries.clear();
-        }
-        entries.insert(key, (value.clone(), now));
-    }
-
-    /// A clock set back must not make an entry last longer.
-    fn counts(&self, since: Timestamp, now: Timestamp) -> bool {
-        now >= since && now.since(since) < self.believed_for
-    }
 }
 
 #[cfg(test)]
@@ -220,20 +162,5 @@ mod tests {
         for bad in ["", "Bearer", "Bearer ", "Basic abc", "Bearerabc", &long, "abc"] {
             assert_eq!(bearer(bad.as_bytes()), None, "{bad}");
         }
-    }
-
-    #[test]
-    fn what_is_known_is_believed_for_its_time_and_the_memory_is_bounded() {
-        let known = Known::new(Duration::from_secs(5));
-        let at = Timestamp::from_unix_ms;
-        known.note(0, &"zero", at(1_000));
-        assert_eq!(known.get(&0, at(5_999)), Some("zero"));
-        assert_eq!(known.get(&0, at(6_000)), None);
-        assert_eq!(known.get(&0, at(999)), None, "a clock that was set back");
-        for key in 0..=REMEMBERED {
-            known.note(key, &"again", at(2_000));
-        }
-        let held = known.entries.lock().expect("nobody panicked").len();
-        assert!((1..=REMEMBERED).contains(&held), "{held}");
     }
 }

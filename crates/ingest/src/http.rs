@@ -47,7 +47,7 @@ pub(crate) struct Door {
 pub fn router(settings: Settings, deps: Deps) -> Router {
     let room_kib = (settings.max_bytes_in_flight / 1024).clamp(LEAST_KIB, Semaphore::MAX_PERMITS);
     let door = Door {
-        access: Access::new(&deps, settings.believed_for),
+        access: Access::new(&deps, &settings),
         acceptor: Acceptor::new(&deps),
         rates: Rates::new(settings.per_space_events_per_second, settings.max_batch_events),
         room: Arc::new(Semaphore::new(room_kib)),

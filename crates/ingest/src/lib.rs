@@ -20,6 +20,7 @@ pub mod reading;
 pub mod sources_door;
 
 mod condition;
+mod known;
 mod slices;
 mod telemetry;
 mod trace;
@@ -67,6 +68,8 @@ pub struct Settings {
     pub body_timeout: Duration,
     /// How long a token or space is believed before it is looked up again: a revoked token works no longer than this.
     pub believed_for: Duration,
+    /// The same while the store does not answer.
+    pub unverified_for: Duration,
     /// Most inputs taken from the inbox at once, to be claimed and published together.
     pub inbox_batch: usize,
     /// Inputs of the inbox held at once, being accepted or waiting for the rate of their space.
@@ -104,6 +107,10 @@ pub struct Deps {
     pub health: Component,
 }
 
+/// How long a door goes on with tokens and spaces that it cannot verify. As long as a dispatcher uses webhooks that it cannot
+/// verify (DESIGN §4.5), and longer than a server takes over from another.
+pub const UNVERIFIED_FOR: Duration = Duration::from_secs(60);
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -118,6 +125,7 @@ impl Default for Settings {
             max_bytes_in_flight: 32 * 1024 * 1024,
             body_timeout: Duration::from_secs(30),
             believed_for: Duration::from_secs(5),
+            unverified_for: UNVERIFIED_FOR,
             inbox_batch: 64,
             // Four batches, each at another step of its way.
             inbox_room: 256,

@@ -52,7 +52,7 @@ enum End {
 
 impl<'d> Worker<'d> {
     pub(super) fn new(settings: &'d Settings, deps: &'d Deps) -> Self {
-        let access = Access::new(deps, settings.believed_for);
+        let access = Access::new(deps, settings);
         Self { settings, deps, access, acceptor: Acceptor::new(deps) }
     }
 

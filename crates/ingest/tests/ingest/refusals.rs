@@ -252,3 +252,24 @@ async fn a_part_that_is_away_is_answered_503_and_a_defect_500() {
         assert!(world.published().is_empty());
     }
 }
+
+#[tokio::test]
+async fn a_token_that_cannot_be_verified_works_for_a_minute_and_not_beyond_its_own_end() {
+    let world = World::new();
+    world.token("ends", Some("blog"), Role::Publisher, Some(START.plus(Duration::from_secs(30))));
+    let as_one_that_ends = |id: &str| {
+        let request = Request::post(EVENTS).header("authorization", "Bearer ends");
+        request.header("content-type", "application/json").body(Body::from(event(id)))
+    };
+    world.post(event("e1")).await.assert_accepted();
+    world.send(as_one_that_ends("e2")).await.assert_accepted();
+    world.tokens.fault.transient();
+    world.clock.advance(Duration::from_secs(29));
+    world.post(event("e3")).await.assert_accepted();
+    world.send(as_one_that_ends("e4")).await.assert_accepted();
+    world.clock.advance(Duration::from_secs(30));
+    world.post(event("e5")).await.assert_accepted();
+    world.send(as_one_that_ends("e6")).await.assert_refused(401, "unauthenticated");
+    world.clock.advance(Duration::from_secs(1));
+    world.post(event("e7")).await.assert_refused(503, "unavailable");
+}
