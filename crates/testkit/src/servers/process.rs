@@ -83,7 +83,8 @@ impl Process {
         drop(self.child.wait().await);
     }
 
-    fn signal(&self, signal: &str) {
+    /// Sends it, and all that it has started, a signal by name.
+    pub(super) fn signal(&self, signal: &str) {
         // The shell has `kill` built in; a group that has already ended is no fault.
         let mut kill = std::process::Command::new("sh");
         kill.args(["-c", &format!("kill -s {signal} -- -{}", self.group)]).stderr(Stdio::null());

@@ -97,6 +97,13 @@ impl Server {
         }
     }
 
+    /// Sends it a signal by name: after `STOP` it takes connections and commands and answers nothing, until `CONT`.
+    pub fn signal(&self, name: &str) {
+        if let Some(process) = &self.process {
+            process.signal(name);
+        }
+    }
+
     /// Its URL.
     pub fn url(&self) -> String {
         format!("redis://{}", self.authority())
