@@ -8,6 +8,7 @@ use postrider_adapter_postgres::{Database, OpenError, Term};
 use postrider_adapter_redis::{
     Announced, Redis, RedisBreakers, RedisClaims, RedisMarks, RedisRates, RedisSubscriptions, RedisWindows,
 };
+use postrider_ingest::UNVERIFIED_FOR;
 use postrider_ports::clock::Clock;
 use postrider_ports::error::PortError;
 use postrider_runtime::health::Component;
@@ -64,7 +65,8 @@ impl Servers {
         cost::of_cache(&redis);
         cost::of_database(&database);
         supervisor.spawn("connections", close_after(loose, amqp.clone(), Some(database.clone())));
-        let asking = ask(database.clone(), stage.clock.clone(), component, stage.shutdown.clone());
+        let asking =
+            ask(database.clone(), stage.clock.clone(), component, stage.shutdown.clone(), role.manages_for());
         supervisor.spawn("database's health", leash.hold(done(asking)));
 
         let clock = &stage.clock;
@@ -176,17 +178,41 @@ async fn listen(cached: Arc<RedisSubscriptions>, stop: Shutdown) {
     }
 }
 
-/// Asks the database again and again whether it is there, until the process stops.
-async fn ask(database: Arc<Database>, clock: Arc<dyn Clock>, component: Component, stop: Shutdown) {
+impl Role {
+    /// How long it can do its work without the database. Ingest and dispatchers go on with what they know, so they must not
+    /// be taken out of service; everyone else's work is the database.
+    fn manages_for(self) -> Duration {
+        match self {
+            Self::Ingest | Self::Dispatcher => UNVERIFIED_FOR,
+            Self::LogWriter | Self::Jobs | Self::Api => Duration::ZERO,
+        }
+    }
+}
+
+/// Asks the database again and again whether it is there, until the process stops. What can manage without it for a time is
+/// not ready only after that.
+async fn ask(
+    database: Arc<Database>,
+    clock: Arc<dyn Clock>,
+    component: Component,
+    stop: Shutdown,
+    manages: Duration,
+) {
+    let mut answered_at = clock.now();
     loop {
         tokio::select! {
             biased;
             () = stop.stopping() => return,
             () = clock.sleep_until(clock.now().plus(ASK_EVERY)) => {}
         }
+        let asked_at = clock.now();
         match database.ping().await {
-            Ok(()) => component.ready(),
-            Err(error) => component.not_ready(error.to_string()),
+            Ok(()) => {
+                answered_at = asked_at;
+                component.ready();
+            }
+            Err(error) if clock.now().since(answered_at) >= manages => component.not_ready(error.to_string()),
+            Err(error) => warn!(%error, "the database does not answer; going on with what is known"),
         }
     }
 }
