@@ -12,6 +12,8 @@ use postrider_ports::error::PortResult;
 use postrider_ports::queue::{Lease, Received};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit};
 
+use crate::contents::Contents;
+
 /// What its targets have in common.
 pub(crate) struct Bundle {
     /// The event as it travels.
@@ -94,11 +96,11 @@ impl Bundle {
     }
 
     /// The event with its content, fetched once for all targets.
-    pub(crate) async fn complete(&self, bodies: &dyn Bodies) -> PortResult<Arc<Event>> {
+    pub(crate) async fn complete(&self, contents: &Contents, bodies: &dyn Bodies) -> PortResult<Arc<Event>> {
         let complete = self.complete.get_or_try_init(|| async {
             let content = match &self.event.content {
                 Carriage::Inline(content) => content.as_ref().clone(),
-                Carriage::Stored(body) => bodies.get(body).await?,
+                Carriage::Stored(body) => contents.get(body, bodies).await?.as_ref().clone(),
             };
             Ok(Arc::new(Event { head: self.event.head.as_ref().clone(), content }))
         });

@@ -112,7 +112,7 @@ async fn make_attempt(
         };
         // In a box of its own: four times as many deliveries wait in the room as calls are made.
         return Box::pin(async {
-            let event = match ticket.bundle.complete(worker.deps.bodies.as_ref()).await {
+            let event = match ticket.bundle.complete(&worker.contents, worker.deps.bodies.as_ref()).await {
                 Ok(event) => event,
                 Err(error) if error.is_transient() => return Err(release(worker, &error)),
                 // With its message, so that it can be put back once the content is there again.

@@ -18,6 +18,8 @@ use crate::{events, settle, telemetry, wellness};
 
 /// Hints make it look at the subscriptions at most this often.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+/// And looking takes at most a tenth of the time.
+const SHARE_OF_LOOKS: u32 = 10;
 
 /// Why a dispatcher ended before it was asked to.
 #[derive(Debug, Error)]
@@ -115,8 +117,13 @@ async fn refresh(worker: Arc<Worker>) -> Result<(), Error> {
             worker.refresh().await;
             tokio::select! {
                 () = clock.sleep_until(begun.plus(worker.settings.refresh)) => {}
-                // Hints may come in any number.
-                () = worker.deps.subscriptions.hint() => clock.sleep_until(begun.plus(BETWEEN_LOOKS)).await,
+                // Hints may come in any number. A space with 10,000 webhooks takes some milliseconds to arrange anew: while
+                // they are made one by one, most of the time is left for others.
+                () = worker.deps.subscriptions.hint() => {
+                    let took = worker.now().since(begun);
+                    let pause = (SHARE_OF_LOOKS * took).clamp(BETWEEN_LOOKS, worker.settings.refresh.max(BETWEEN_LOOKS));
+                    clock.sleep_until(begun.plus(pause)).await;
+                }
             }
         }
     };

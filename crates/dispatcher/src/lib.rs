@@ -19,6 +19,7 @@ mod breaker;
 mod bulk;
 mod bundle;
 mod call;
+mod contents;
 mod deliver;
 mod events;
 mod fanout;

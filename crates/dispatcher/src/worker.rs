@@ -11,6 +11,7 @@ use tracing::warn;
 use crate::breaker::Breakers;
 use crate::bulk::BulkPace;
 use crate::bundle::Flights;
+use crate::contents::Contents;
 use crate::deps::Deps;
 use crate::floor::Floor;
 use crate::pause::Pause;
@@ -35,6 +36,7 @@ pub(crate) struct Worker {
     pub(crate) ward: Ward,
     pub(crate) recorder: Recorder,
     pub(crate) flights: Arc<Flights>,
+    pub(crate) contents: Contents,
     pub(crate) metrics: Metrics,
     /// Trouble with queues and stores.
     pub(crate) pause: Arc<Pause>,
@@ -77,6 +79,7 @@ impl Worker {
             ward: Ward::new(&deps),
             recorder,
             flights: Arc::default(),
+            contents: Contents::default(),
             metrics: Metrics::new(),
             pause,
             index: deps.health.component("dispatcher index"),

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use postrider_domain::message::RecordsMessage;
-use postrider_domain::record::Record;
+use postrider_domain::record::{Record, SettledRecord};
 use postrider_domain::timestamp::Timestamp;
 use postrider_ports::clock::Clock;
 use postrider_ports::error::{PortError, PortResult};
-use postrider_ports::log::LogWrite;
+use postrider_ports::log::{LogWrite, Poisoned};
 use postrider_ports::queue::{Consume, Lease, Received};
 
 use crate::batch::Batch;
@@ -65,7 +65,7 @@ impl Writer {
         self.consumer.receive(self.max_messages.min(AT_ONCE)).await
     }
 
-    /// Adds to these messages what comes until `over`, or until there are `enough` records or as many messages as may be. A
+    /// Adds to these messages what comes until `over`, or until there are `enough` rows or as many messages as may be. A
     /// fault ends it: what is here is kept, and the next [`Self::receive`] meets the fault again.
     pub async fn gather(
         &mut self,
@@ -74,15 +74,15 @@ impl Writer {
         over: impl Future<Output = ()>,
     ) {
         let mut over = pin!(over);
-        let mut records: usize = received.iter().map(|one| one.message.records.len()).sum();
-        while records < enough && received.len() < self.max_messages {
+        let mut rows: usize = received.iter().map(rows_of).sum();
+        while rows < enough && received.len() < self.max_messages {
             let more = tokio::select! {
                 biased;
                 () = &mut over => return,
                 more = self.consumer.receive((self.max_messages - received.len()).min(AT_ONCE)) => more,
             };
             let Ok(more) = more else { return };
-            records += more.iter().map(|one| one.message.records.len()).sum::<usize>();
+            rows += more.iter().map(rows_of).sum::<usize>();
             received.extend(more);
         }
     }
@@ -101,6 +101,13 @@ impl Writer {
         let begun = self.clock.as_ref().map(|clock| clock.now());
         match telemetry::within(spans.first(), self.log.write(batch.records())).await {
             Ok(poisoned) => {
+                let outcomes = outcomes(batch.records(), &poisoned);
+                if !outcomes.is_empty()
+                    && let Err(error) = self.log.write(&outcomes).await
+                {
+                    give_back(leases, &error).await;
+                    return Err(error);
+                }
                 self.measure(batch.records(), begun);
                 let reasons = batch.reasons(&poisoned);
                 let parked = reasons.iter().flatten().count();
@@ -124,6 +131,38 @@ impl Writer {
             self.metrics.written(records, begun, clock.now());
         }
     }
+}
+
+/// How the deliveries of records that cannot be stored ended: that much is kept, so that none is pending for ever because
+/// of a call that cannot be shown. Whatever of this is poison, too, waits with its message.
+fn outcomes(records: &[Record], poisoned: &[Poisoned]) -> Vec<Record> {
+    let outcome = |record: &Record| match record {
+        Record::Call(call) if call.state.is_final() => Some(SettledRecord {
+            delivery: call.delivery.clone(),
+            state: call.state,
+            attempt: call.attempt,
+            reason: "the record of its last call could not be stored and is parked".to_owned(),
+            by: None,
+            at: call.started_at.plus(call.timings.total),
+        }),
+        Record::Settled(settled) => Some(SettledRecord {
+            reason: "why could not be stored and is parked".to_owned(),
+            ..settled.clone()
+        }),
+        // Another record follows that says more.
+        Record::Call(_) | Record::Matched(_) => None,
+    };
+    poisoned.iter().filter_map(|one| outcome(records.get(one.index)?)).map(Record::Settled).collect()
+}
+
+/// About how many rows a message becomes: a match makes one for each webhook that it names, up to 256 (and may come with ten
+/// others of its event), everything else makes one.
+fn rows_of(received: &Received<RecordsMessage>) -> usize {
+    let rows = |record: &Record| match record {
+        Record::Matched(matched) => 1 + matched.decisions.len(),
+        Record::Call(_) | Record::Settled(_) => 1,
+    };
+    received.message.records.iter().map(rows).sum()
 }
 
 /// Acknowledges what is stored and parks what cannot be; all at once, so that the queue can group them.

@@ -14,6 +14,8 @@ pub struct Dispatcher {
     pub per_space: usize,
     /// At most so many of them to one host.
     pub per_host: usize,
+    /// Deliveries of replays and huge fan-outs per second beside others.
+    pub bulk_per_second: u32,
 }
 
 pub(in crate::settings) const KEYS: &[Key] = &[
@@ -21,6 +23,11 @@ pub(in crate::settings) const KEYS: &[Key] = &[
     Key::number("dispatcher.per_webhook", "480", "At most so many of them to one webhook."),
     Key::number("dispatcher.per_space", "560", "At most so many of them of one space."),
     Key::number("dispatcher.per_host", "480", "At most so many of them to one host."),
+    Key::number(
+        "dispatcher.bulk_per_second",
+        "1000",
+        "Deliveries of replays and of the far end of huge fan-outs that a dispatcher makes beside others; alone it makes what it can.",
+    ),
 ];
 
 impl Dispatcher {
@@ -28,11 +35,13 @@ impl Dispatcher {
         let mut share = |name| reader.value(name, between(1, 65_536));
         let (permits, per_webhook) = (share("dispatcher.permits"), share("dispatcher.per_webhook"));
         let (per_space, per_host) = (share("dispatcher.per_space"), share("dispatcher.per_host"));
+        let bulk_per_second = reader.value("dispatcher.bulk_per_second", between(1, 1_000_000));
         Some(Self {
             permits: permits?,
             per_webhook: per_webhook?,
             per_space: per_space?,
             per_host: per_host?,
+            bulk_per_second: bulk_per_second?,
         })
     }
 }
