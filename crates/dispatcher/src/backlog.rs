@@ -13,7 +13,7 @@ use postrider_domain::timestamp::Timestamp;
 pub(crate) const SHORTEST: Duration = Duration::from_secs(1);
 /// Nothing is put off for longer, so that a receiver that recovers is not left alone for more than 15 min.
 pub(crate) const LONGEST: Duration = Duration::from_secs(900);
-/// Calls per second before any has ended: one round of a slow start per second.
+/// Calls per second before any has ended: one round of a slow start per second. While none ends it shrinks with time.
 const FIRST_RATE: f64 = 4.0;
 /// The rate is an average over about so many seconds.
 const MEMORY_SECONDS: f64 = 10.0;
@@ -48,7 +48,7 @@ impl Backlog {
     /// The webhook was idle, and is busy from now on.
     pub(crate) fn begin(&mut self, now: Timestamp) {
         if now.since(self.rate.busy_since) >= SHORTEST && self.rate.weight > 0.0 {
-            self.rate.before = self.rate.at(self.rate.last);
+            self.rate.before = self.rate.at(self.rate.last, usize::MAX);
         }
         self.rate = Rate { before: self.rate.before, busy_since: now, weight: 0.0, last: now };
     }
@@ -59,16 +59,17 @@ impl Backlog {
         self.rate.weight += 1.0;
     }
 
-    /// Puts one off behind `ahead` that wait in the room, at most at `limit` calls per second and not before `earliest`.
+    /// Puts one off behind `ahead` that wait in the room while so many are being called, at most at `limit` calls per second
+    /// and not before `earliest`.
     pub(crate) fn put_off(
         &mut self,
-        ahead: usize,
+        (running, ahead): (usize, usize),
         limit: Option<f64>,
         earliest: Timestamp,
         now: Timestamp,
     ) -> Timestamp {
         self.forget(now);
-        let rate = self.rate.at(now).min(limit.unwrap_or(f64::INFINITY)).max(f64::MIN_POSITIVE);
+        let rate = self.rate.at(now, running).min(limit.unwrap_or(f64::INFINITY)).max(f64::MIN_POSITIVE);
         let before_it = f64::from(self.waiting) + f64::from(u32::try_from(ahead).unwrap_or(u32::MAX));
         let seconds = (before_it / rate).clamp(SHORTEST.as_secs_f64(), LONGEST.as_secs_f64());
         let until = now.plus(Duration::from_secs_f64(seconds)).max(earliest);
@@ -97,13 +98,20 @@ impl Rate {
         self.last = now.max(self.last);
     }
 
-    fn at(&self, now: Timestamp) -> f64 {
+    fn at(&self, now: Timestamp, running: usize) -> f64 {
         // A young average covers a shorter time; below 50 ms it would say nothing.
         let age = now.since(self.busy_since).as_secs_f64().max(0.05);
         let covered = MEMORY_SECONDS * (1.0 - (-age / MEMORY_SECONDS).exp());
         let weight = self.weight * (-now.since(self.last).as_secs_f64() / MEMORY_SECONDS).exp();
         let measured = weight / covered;
-        if self.weight == 0.0 || age < 1.0 { measured.max(self.before) } else { measured }
+        if age < 1.0 {
+            measured.max(self.before)
+        } else if self.weight == 0.0 {
+            // Had it been faster, one of these calls would have ended by now.
+            self.before.min(f64::from(u32::try_from(running.max(1)).unwrap_or(u32::MAX)) / age)
+        } else {
+            measured
+        }
     }
 }
 
@@ -124,13 +132,13 @@ mod tests {
             backlog.ended(at(ms)); // 1,000 calls per second
         }
         let now = at(10_000);
-        assert_eq!(backlog.put_off(0, None, now, now), at(11_000), "never less than a second");
-        let later = backlog.put_off(20_000, None, now, now).since(now).as_secs_f64();
+        assert_eq!(backlog.put_off((0, 0), None, now, now), at(11_000), "never less than a second");
+        let later = backlog.put_off((0, 20_000), None, now, now).since(now).as_secs_f64();
         assert!((19.0..21.0).contains(&later), "20,000 at 1,000 per second: {later}");
-        let limited = backlog.put_off(100, Some(10.0), now, now).since(now).as_secs_f64();
+        let limited = backlog.put_off((0, 100), Some(10.0), now, now).since(now).as_secs_f64();
         assert!((10.0..11.0).contains(&limited), "102 at 10 per second: {limited}");
-        assert_eq!(backlog.put_off(100_000_000, None, now, now), now.plus(LONGEST));
-        assert_eq!(backlog.put_off(0, None, now.plus(LONGEST), now), now.plus(LONGEST));
+        assert_eq!(backlog.put_off((0, 100_000_000), None, now, now), now.plus(LONGEST));
+        assert_eq!(backlog.put_off((0, 0), None, now.plus(LONGEST), now), now.plus(LONGEST));
     }
 
     #[test]
@@ -141,7 +149,7 @@ mod tests {
         }
         let next_day = at(86_400_000);
         backlog.begin(next_day);
-        let delay = backlog.put_off(2_000, None, next_day, next_day).since(next_day).as_secs_f64();
+        let delay = backlog.put_off((0, 2_000), None, next_day, next_day).since(next_day).as_secs_f64();
         assert!((1.5..2.5).contains(&delay), "the rate was 1,000 per second: {delay}");
     }
 
@@ -164,7 +172,7 @@ mod tests {
                     room += 1;
                 } else {
                     made += 1;
-                    let until = backlog.put_off(room, None, now, now);
+                    let until = backlog.put_off((0, room), None, now, now);
                     outside.push(std::cmp::Reverse(until.unix_ms()));
                 }
             }

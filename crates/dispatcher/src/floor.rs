@@ -59,7 +59,8 @@ impl Floor {
             return Entered::Granted(self.permit(callee));
         }
         let (its, all) = (state.shares.running_of(&callee.key), state.shares.running());
-        if !state.room.admits(&callee.key, its, all) {
+        let doubtful = state.shares.is_doubtful(&callee.key, now);
+        if !state.room.admits(&callee.key, its, all, doubtful) {
             return Entered::Full;
         }
         let (grant, granted) = oneshot::channel();
@@ -72,12 +73,15 @@ impl Floor {
     pub(crate) fn put_off(&self, key: &Key, limit: Option<f64>, earliest: Option<Timestamp>) -> Timestamp {
         let now = self.clock.now();
         let mut state = self.lock();
-        let ahead = state.room.waiting_of(key);
+        let (ahead, running) = (state.room.waiting_of(key), state.shares.running_of(key));
         if state.backlogs.len() > REMEMBERED {
             state.backlogs.retain(|_, backlog| !backlog.is_empty(now));
         }
         let backlog = state.backlogs.entry(key.clone()).or_insert_with(|| Backlog::new(now));
-        backlog.put_off(ahead, limit, earliest.unwrap_or(now), now)
+        if running == 0 && ahead == 0 && backlog.is_empty(now) {
+            backlog.begin(now);
+        }
+        backlog.put_off((running, ahead), limit, earliest.unwrap_or(now), now)
     }
 
     /// The receiver of this webhook is down: when it returns, it gets few calls at once at first.
@@ -134,7 +138,7 @@ impl State {
                 None => drop(self.backlogs.insert(callee.key.clone(), Backlog::new(now))),
             }
         }
-        self.shares.start(callee);
+        self.shares.start(callee, now);
     }
 }
 

@@ -1,12 +1,17 @@
 //! The worker's waiting room: bounded, first come first served per webhook, the webhooks in turn. Pure.
 //!
 //! A webhook may fill what the others leave free, so one alone gets at most half of the room, two get a third each, and
-//! there is always a place for one more: a webhook that hangs cannot keep the others out (DESIGN §4.4).
+//! there is always a place for one more: a webhook that hangs cannot keep the others out (DESIGN §4.4). A thousand that hang
+//! could: those of which nobody knows that they live find no place once the room is filled to [`DOUBTFUL_EIGHTHS`].
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::shares::{Callee, Key};
+
+/// Eighths of the room, calls under way included, beyond which no doubtful webhook may wait: less than what waited may hold (a
+/// half, so that the retries of others find space), more than one huge fan-out does (a tenth fresh, a quarter bulk).
+const DOUBTFUL_EIGHTHS: usize = 3;
 
 /// Those who wait, `T` being how each is called.
 #[derive(Debug)]
@@ -41,8 +46,10 @@ impl<T> Room<T> {
     }
 
     /// Whether one more of this webhook may wait, while `its` of it and `all` of all webhooks are being called.
-    pub(crate) fn admits(&self, key: &Key, its: usize, all: usize) -> bool {
-        self.waiting_of(key) + its < self.capacity.saturating_sub(self.waiting + all)
+    pub(crate) fn admits(&self, key: &Key, its: usize, all: usize, doubtful: bool) -> bool {
+        let held = self.waiting + all;
+        self.waiting_of(key) + its < self.capacity.saturating_sub(held)
+            && (!doubtful || held < self.capacity / 8 * DOUBTFUL_EIGHTHS)
     }
 
     /// Lets one wait, behind those of the same webhook.
@@ -101,7 +108,7 @@ mod tests {
     /// Lets in as many as the room admits, and says how many.
     fn fill(room: &mut Room<u32>, callee: &Arc<Callee>) -> u32 {
         let mut entered = 0;
-        while room.admits(&callee.key, 0, 0) {
+        while room.admits(&callee.key, 0, 0, false) {
             room.enter(callee, entered);
             entered += 1;
         }
@@ -114,7 +121,20 @@ mod tests {
         assert_eq!(fill(&mut room, &callee("a")), 500);
         assert_eq!(fill(&mut room, &callee("b")), 250);
         assert_eq!(fill(&mut room, &callee("c")), 125);
-        assert!(room.admits(&callee("d").key, 0, 0));
+        assert!(room.admits(&callee("d").key, 0, 0, false));
+    }
+
+    #[test]
+    fn a_thousand_doubtful_webhooks_leave_most_of_the_room_to_those_that_live() {
+        let mut room = Room::new(1000);
+        for webhook in 0..1000 {
+            let one = callee(&format!("w{webhook}"));
+            while room.admits(&one.key, 0, 0, true) {
+                room.enter(&one, 0);
+            }
+        }
+        assert_eq!(room.waiting(), 375);
+        assert_eq!(fill(&mut room, &callee("alive")), 313, "half of what is left, as always");
     }
 
     #[test]

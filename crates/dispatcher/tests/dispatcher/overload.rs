@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use postrider_dispatcher::settings::ShareSettings;
 use postrider_domain::message::{Lane, Queue};
 use postrider_ports::limits::Breaker;
 use postrider_ports::queue::Depths;
@@ -12,7 +13,11 @@ use crate::receiver::Answer;
 use crate::world::{World, idle, seconds};
 
 async fn deliveries(world: &World, webhook: &str, many: usize, lane: Lane) {
-    for at in 0..many {
+    numbered(world, webhook, 0..many, lane).await;
+}
+
+async fn numbered(world: &World, webhook: &str, numbers: std::ops::Range<usize>, lane: Lane) {
+    for at in numbers {
         let mut message =
             deliver(&event("Entry.publish").id(&format!("{webhook}-{at}")).carried(), &[webhook]);
         message.lane = lane;
@@ -65,6 +70,59 @@ async fn beside_a_hanging_webhook_with_three_thousand_waiting_a_healthy_one_is_s
 }
 
 #[tokio::test(start_paused = true)]
+async fn beside_more_dead_hosts_than_permits_a_healthy_webhook_of_the_same_space_is_served_at_once() {
+    let hook = |id: &str| webhook(id).url(&format!("https://{id}.example/{id}")).build();
+    let dead: Vec<String> = (0..100).map(|at| format!("dead{at}")).collect();
+    let mut world = World::with(dead.iter().map(|id| hook(id)).chain([hook("healthy")]));
+    // A tenth of the usual.
+    world.settings.shares =
+        ShareSettings { permits: 64, per_webhook: 48, per_space: 56, per_host: 48, slow: 6 };
+    world.settings.room = 256;
+    world.receiver.script("/dead", &[Answer::Hangs]);
+    let running = world.start();
+    deliveries(&world, "healthy", 1, Lane::Fresh).await;
+    idle().await;
+    for id in &dead {
+        deliveries(&world, id, 5, Lane::Fresh).await;
+    }
+    idle().await;
+    let depth = world.queue.depth(Queue::Deliver(Lane::Fresh)).await.expect("a depth");
+    assert_eq!(depth.ready, 0, "nobody waits behind those that are dead");
+    assert!(depth.leased <= 96, "three eighths of the room at most: {}", depth.leased);
+    for minute in 1..=5_usize {
+        numbered(&world, "healthy", 20 * minute..20 * minute + 20, Lane::Fresh).await;
+        idle().await;
+        assert_eq!(world.arrived("healthy").len(), 1 + 20 * minute, "minute {minute}: at once");
+        world.pass(seconds(60)).await;
+    }
+    let calls: usize = dead.iter().map(|id| world.calls(id).len()).sum();
+    let deferrals = world.taps.calls("deliver.publish") - calls;
+    // One on arrival, then each wait is longer than the one before: 1, 5, 25, 125 s, 15 min.
+    assert!(deferrals <= 500 * 5, "{deferrals} deferrals of 500 deliveries in five minutes");
+    running.shutdown.force();
+    running.ended().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_to_one_host_have_an_end_whoever_makes_them() {
+    let hook = |id: &str, host: &str| webhook(id).url(&format!("https://{host}/{id}")).build();
+    let mut world = World::with([hook("one", "shared.example"), hook("two", "SHARED.example:8443")]);
+    world.settings.shares.per_host = 5;
+    world.receiver.script("/", &[Answer::Hangs]);
+    let running = world.start();
+    deliveries(&world, "one", 20, Lane::Fresh).await;
+    deliveries(&world, "two", 20, Lane::Fresh).await;
+    idle().await;
+    assert_eq!(
+        world.arrived("one").len() + world.arrived("two").len(),
+        5,
+        "port and letter case make no other host"
+    );
+    running.shutdown.force();
+    running.ended().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_webhook_is_called_four_at_a_time_and_twice_as_many_each_round() {
     let world = World::with([webhook("w").build()]);
     world.receiver.script("/w", &[Answer::After(seconds(1), Box::new(Answer::Status(200)))]);
@@ -87,11 +145,16 @@ async fn what_waited_gets_half_of_the_room_bulk_a_quarter_of_the_permits_and_fre
         let hanging: Vec<String> = (0..60).map(|at| format!("w{at}")).collect();
         let mut world = World::with(hanging.iter().map(|id| hook(id)).chain([hook("fresh")]));
         world.settings.room = 5120;
+        let running = world.start();
+        for id in &hanging {
+            deliveries(&world, id, 1, lane).await;
+        }
+        // They are known to live: those that are not get less.
+        idle().await;
         world.receiver.script("/w", &[Answer::Hangs]);
         for id in &hanging {
-            deliveries(&world, id, 60, lane).await;
+            numbered(&world, id, 1..61, lane).await;
         }
-        let running = world.start();
         idle().await;
         let leased = world.queue.depth(Queue::Deliver(lane)).await.expect("a depth").leased;
         assert!((most - 32..=most).contains(&leased), "{lane:?}: {leased} of {most}");
