@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -23,9 +23,20 @@ const LATEST: usize = 40;
 /// hand, called or not, and parks what died twenty times: a message that waits through so many rounds would be taken for
 /// the cause.
 const LEFT_OVER: usize = 400;
-/// Calls that may be in hand at a kill, and so may be made again: the receiver answers at once, so it is those whose
-/// record was not confirmed yet. Measured on two busy cores: 50 in the embedded system, 90 with two dispatchers.
+/// Calls that may be in hand at a kill where nobody can count them: the receiver answers at once, so it is those whose record
+/// was not confirmed yet. Measured on two busy cores with two dispatchers: 90.
 const IN_HAND: usize = 240;
+
+/// The calls that may be made again after a kill: those that the receiver has seen of the messages that were in hand. A call
+/// that failed may have left its retry behind already, which then comes beside the call made again.
+async fn explained(system: &System, target: &Target, failed: &Mutex<HashSet<(String, String)>>) -> usize {
+    let Some(bodies) = system.composition().in_hand().await else { return IN_HAND };
+    // Each event's id is a text of the message.
+    let held: HashSet<&str> = bodies.iter().flat_map(|body| body.split('"')).collect();
+    let failed = failed.lock().expect("sound");
+    let seen = target.by_event().into_keys().filter(|(_, event)| held.contains(event.as_str()));
+    seen.map(|call| 1 + usize::from(failed.contains(&call))).sum()
+}
 
 /// Publishes until the system is gone; returns the ids that were answered with 202.
 async fn publish_until_gone(
@@ -60,9 +71,17 @@ async fn publish_until_gone(
 async fn thirty_kills_under_load_lose_nothing_that_was_accepted() {
     // One in ten first calls fails, so that retries are on their way at each kill as well.
     let flaky = |body: &[u8]| body.iter().map(|byte| usize::from(*byte)).sum::<usize>() % 10 == 0;
-    let target =
-        Target::start(move |hit| Answer::Status(if hit.before == 0 && flaky(&hit.body) { 500 } else { 200 }))
-            .await;
+    let failed = Arc::new(Mutex::new(HashSet::new()));
+    let noted = Arc::clone(&failed);
+    let target = Target::start(move |hit| {
+        if hit.before > 0 || !flaky(&hit.body) {
+            return Answer::Status(200);
+        }
+        let event = hit.headers["postrider-event"].to_str().expect("text").to_owned();
+        noted.lock().expect("sound").insert((hit.path.clone(), event));
+        Answer::Status(500)
+    })
+    .await;
     let mut system = System::start(&[]).await;
     for path in ["/a", "/b"] {
         let mut hook = webhook(&target.url(path), &["*.*"]);
@@ -71,6 +90,7 @@ async fn thirty_kills_under_load_lose_nothing_that_was_accepted() {
     }
     let random = RandomState::new();
     let accepted_ids = Mutex::new(HashSet::new());
+    let mut bound = 0;
     for round in 0..KILLS {
         let after = 1 + usize::try_from(random.hash_one(round) % LATEST as u64).expect("small");
         let accepted = AtomicUsize::new(0);
@@ -86,6 +106,7 @@ async fn thirty_kills_under_load_lose_nothing_that_was_accepted() {
         let (ids, ()) = futures::future::join(publishing, killing).await;
         accepted_ids.lock().expect("sound").extend(ids.into_iter().flatten());
         system.ended().await;
+        bound += explained(&system, &target, &failed).await;
         system.run().await;
         let due = 2 * accepted_ids.lock().expect("sound").len();
         target.until_known(due.saturating_sub(LEFT_OVER)).await;
@@ -108,12 +129,8 @@ async fn thirty_kills_under_load_lose_nothing_that_was_accepted() {
         "{KILLS} kills, {} accepted, {known} known, {calls} calls for {records} deliveries",
         accepted.len()
     );
-    let retries = target
-        .hits("/a")
-        .iter()
-        .chain(&target.hits("/b"))
-        .filter(|hit| hit.before == 0 && flaky(&hit.body))
-        .count();
+    let retries = failed.lock().expect("sound").len();
     let repeated = calls - records - retries;
-    assert!(repeated <= KILLS * IN_HAND, "{repeated} calls were made again");
+    println!("{repeated} calls made again, {bound} explained by what was in hand at the kills");
+    assert!(repeated <= bound, "{repeated} calls were made again, {bound} are explained");
 }

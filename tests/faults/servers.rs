@@ -4,6 +4,8 @@
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use postrider_testkit::servers::disk::Disk;
+use postrider_testkit::servers::postgres::OnDisk;
 use postrider_testkit::servers::{postgres, rabbitmq, redis};
 use tokio::runtime::Builder;
 use tokio::sync::{Mutex, MutexGuard, oneshot};
@@ -21,6 +23,8 @@ pub(crate) struct Own {
     rabbitmq: Option<rabbitmq::Broker>,
     redis: Option<redis::Server>,
     postgres: Option<postgres::Server>,
+    /// The usual one, while a story has another on a disk that it fills.
+    spare: Option<postgres::Server>,
 }
 
 /// Waits until no other story runs; the servers as well, empty but for what earlier stories left behind.
@@ -36,7 +40,8 @@ pub(crate) async fn take() -> (Turn, Own) {
 }
 
 /// Hands the servers to the story that waits; without one they end.
-pub(crate) fn hand_on(mut turn: Turn, own: Own) {
+pub(crate) fn hand_on(mut turn: Turn, mut own: Own) {
+    own.postgres = own.spare.take().or(own.postgres);
     *turn = (WAITING.load(Ordering::SeqCst) > 0).then_some(own);
 }
 
@@ -61,7 +66,7 @@ impl Own {
         let rabbitmq = kept(rabbitmq::Broker::start);
         let (redis, postgres) = (kept(redis::Server::start), kept(postgres::Server::start));
         let (rabbitmq, redis, postgres) = futures::future::try_join3(rabbitmq, redis, postgres).await?;
-        Ok(Self { rabbitmq: Some(rabbitmq), redis: Some(redis), postgres: Some(postgres) })
+        Ok(Self { rabbitmq: Some(rabbitmq), redis: Some(redis), postgres: Some(postgres), spare: None })
     }
 
     /// The broker, to ask it something. What stops it and starts it again is here, so that it outlives the story.
@@ -82,6 +87,11 @@ impl Own {
     /// SIGKILL to RabbitMQ.
     pub(crate) async fn kill_rabbitmq(&mut self) {
         self.rabbitmq.as_mut().expect("it is there").kill().await;
+    }
+
+    /// SIGKILL to RabbitMQ, and its disk is gone.
+    pub(crate) async fn wipe_rabbitmq(&mut self) {
+        self.rabbitmq.as_mut().expect("it is there").wipe().await.expect("its disk goes");
     }
 
     /// Ends RabbitMQ as an operator does.
@@ -106,6 +116,21 @@ impl Own {
         let mut server = self.redis.take().expect("it is there");
         let started = kept(|| async move { server.start_again().await.map(|()| server) }).await;
         self.redis = Some(started.expect("Redis starts"));
+    }
+
+    /// Lets the story have a Postgres of which this lies on a small disk of its own.
+    pub(crate) async fn postgres_on_disk(&mut self, mebibytes: u32, what: OnDisk) {
+        let start = move || async move {
+            let disk = Disk::mount(mebibytes).await?;
+            postgres::Server::start_on(disk, what).await
+        };
+        let server = kept(start).await.expect("Postgres starts on a small disk");
+        self.spare = self.postgres.replace(server);
+    }
+
+    /// Waits until Postgres has ended by itself.
+    pub(crate) async fn ended_postgres(&mut self) {
+        self.postgres.as_mut().expect("it is there").ended().await.expect("Postgres ends");
     }
 
     /// SIGKILL to Postgres.

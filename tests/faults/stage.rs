@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use futures::future::{join, join_all};
 use postrider_testkit::relay::Relay;
+use postrider_testkit::servers::disk::Disk;
+use postrider_testkit::servers::postgres::OnDisk;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -86,7 +88,22 @@ impl Stage {
 
     /// The same with another crew and settings (`section.key=value`).
     pub(crate) async fn with(story: &'static str, crew: &Crew, settings: &[&str]) -> Self {
-        let (turn, own) = servers::take().await;
+        Self::over(servers::take().await, story, crew, settings).await
+    }
+
+    /// The same over a Postgres of which this lies on a disk of so many MiB, which [`Stage::disk`] fills.
+    pub(crate) async fn on_disk(story: &'static str, crew: &Crew, mebibytes: u32, what: OnDisk) -> Self {
+        let (turn, mut own) = servers::take().await;
+        own.postgres_on_disk(mebibytes, what).await;
+        Self::over((turn, own), story, crew, &[]).await
+    }
+
+    /// The disk of Postgres.
+    pub(crate) fn disk(&self) -> &Disk {
+        self.own.postgres().disk().expect("it lies on a disk of its own")
+    }
+
+    async fn over((turn, own): (Turn, Own), story: &'static str, crew: &Crew, settings: &[&str]) -> Self {
         let seen = Arc::new(Seen::default());
         let noted = Arc::clone(&seen);
         let target = Target::start(move |hit| {
@@ -152,6 +169,18 @@ impl Stage {
         self.target.until(calls).await;
     }
 
+    /// Starts RabbitMQ on an empty disk: without the story's virtual host, which whoever runs it makes again.
+    pub(crate) async fn start_blank_rabbitmq(&mut self) {
+        self.own.start_rabbitmq().await;
+        let path = format!("/api/vhosts/{}", self.vhost);
+        self.own.rabbitmq().management().expect("PUT", &path, "").await.expect("the virtual host is made");
+    }
+
+    /// The ids of the events accepted so far.
+    pub(crate) fn accepted(&self) -> Vec<String> {
+        self.load.as_ref().expect("there is load").0.told().ids()
+    }
+
     /// Ends what [`Stage::load`] began, once everything is accepted.
     pub(crate) async fn unload(&mut self) -> (crate::load::Published, Vec<Value>) {
         let (load, series) = self.load.take().expect("there is load");
@@ -177,17 +206,20 @@ impl Stage {
         self.system.composition().of(service).collect()
     }
 
-    /// Lets a process stand still, counts what it has in hand, and kills it.
+    /// Lets a process stand still, counts the deliveries that it has in hand, and kills it. Only who calls receivers or says
+    /// what is to be delivered has any: whoever keeps records, cleans up or shows must cause no call again.
     pub(crate) async fn kill(&mut self, service: &'static str, number: usize) {
         let victim = self.of(service)[number];
         let id = victim.id();
         victim.signal("STOP");
-        let deliveries = self.in_hand(&[victim]).await;
-        victim.signal("KILL");
+        if ["dispatcher", "ingest"].contains(&service) {
+            let deliveries = self.in_hand(&[victim]).await;
+            self.losses.push(Loss { what: format!("SIGKILL to one {service}"), deliveries });
+        }
+        self.of(service)[number].signal("KILL");
         let processes = &mut self.system.composition.processes;
         let at = processes.iter().position(|process| process.id() == id).expect("it is there");
         processes.remove(at).ended().await;
-        self.losses.push(Loss { what: format!("SIGKILL to one {service}"), deliveries });
     }
 
     /// Kills every process and every server, as one power cut does.

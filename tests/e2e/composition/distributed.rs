@@ -157,6 +157,13 @@ impl Composition {
         holders
     }
 
+    /// Asks the database; the first column, as text.
+    pub(crate) async fn ask(&self, sql: &str) -> Vec<String> {
+        let mut database = PgConnection::connect(&self.servers.postgres).await.expect("the database opens");
+        let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(&mut database).await.expect("an answer");
+        rows.iter().map(|row| row.get::<String, _>(0)).collect()
+    }
+
     /// Starts the crew, and returns when all of it can work.
     pub(crate) async fn run(&mut self) {
         let services = self.crew.iter().flat_map(|&(service, count)| std::iter::repeat_n(service, count));
@@ -177,6 +184,13 @@ impl Composition {
     /// The processes of one service.
     pub(crate) fn of(&self, service: &str) -> impl Iterator<Item = &Process> {
         self.processes.iter().filter(move |process| process.service == service)
+    }
+
+    /// The bodies of the messages that killed processes had in hand. The shared broker does not tell: it has put them back.
+    /// In `tests/faults` each story has a broker that can be asked before the kill.
+    #[expect(clippy::unused_async, reason = "the other composition reads a file here")]
+    pub(crate) async fn in_hand(&self) -> Option<Vec<String>> {
+        None
     }
 
     /// The first admin's token.

@@ -9,6 +9,9 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
 use crate::process::{self, Process};
 
+/// The number of the queue of records in the file.
+const RECORDS: i64 = 5;
+
 /// A folder, and the process that works on it.
 pub(crate) struct Composition {
     pub(crate) processes: Vec<Process>,
@@ -72,6 +75,25 @@ impl Composition {
             }
         }
         holders
+    }
+
+    /// The bodies of the messages that the killed process had in hand, other than records. They are read from a copy: whoever
+    /// opens the file itself mends what the kill left behind.
+    pub(crate) async fn in_hand(&self) -> Option<Vec<String>> {
+        let copy = tempfile::tempdir().expect("a folder");
+        for name in ["postrider.db", "postrider.db-wal"] {
+            let from = self.folder.path().join("data").join(name);
+            // There is no log of writes when the last one was just written back.
+            if from.exists() {
+                std::fs::copy(from, copy.path().join(name)).expect("the file is copied");
+            }
+        }
+        let options = SqliteConnectOptions::new().filename(copy.path().join("postrider.db"));
+        let mut database = options.connect().await.expect("the database opens");
+        let bodies = "SELECT m.body FROM leases l JOIN messages m ON m.seq = l.seq WHERE l.queue <> ?1";
+        let bodies = sqlx::query(bodies).bind(RECORDS).fetch_all(&mut database).await.expect("messages");
+        let text = |body: Vec<u8>| String::from_utf8(body).expect("the wire form is text");
+        Some(bodies.into_iter().map(|row| text(row.get(0))).collect())
     }
 
     /// The first admin's token.
