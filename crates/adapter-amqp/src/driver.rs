@@ -15,6 +15,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::connection::Settings;
 use crate::costs::Costs;
+use crate::epoch;
 use crate::line::Source;
 use crate::session::Session;
 
@@ -234,6 +235,7 @@ impl Driver {
                 event = events.next() => match event {
                     Some(Event::ConnectionBlocked(why)) => self.blocked(session, &why),
                     Some(Event::ConnectionUnblocked) => self.unblocked(session),
+                    Some(Event::Error(error)) if epoch::is_absence(&error) => {}
                     Some(Event::Error(error)) => return End::Broken(error.to_string()),
                     Some(_) => {}
                     None => return End::Broken("the connections ended".to_owned()),

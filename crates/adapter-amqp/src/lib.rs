@@ -21,6 +21,7 @@
 //!   second of its instant. A receiver whose clock is behind hands it out no later for that; one whose clock is ahead by so
 //!   much hands it out by up to so much earlier, but never before its first queue, which is more than half of the delay.
 //! - **Doctor** (`doctor.rs`) says what is wrong with a broker, and what to change.
+//! - **Epochs** (`epoch.rs`) are exchanges that nothing is published to: with the broker's disk they are gone.
 //! - **Names and arguments** of all objects stand in `topology.rs` alone.
 
 mod connection;
@@ -31,6 +32,7 @@ mod depths;
 pub mod doctor;
 mod driver;
 mod entry;
+mod epoch;
 mod greeting;
 mod headers;
 mod inbox;

@@ -2,6 +2,7 @@
 //! memory and stops reading publishes would stop reading acknowledgements too.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use futures::{Stream, StreamExt};
 use lapin::options::BasicQosOptions;
@@ -23,6 +24,10 @@ pub(crate) struct Session {
     lines: tokio::sync::Mutex<Vec<Arc<Line>>>,
     /// For questions to the broker that are not answered in the way of messages: depths.
     pub(crate) questions: tokio::sync::Mutex<Option<Channel>>,
+    /// For asking whether an epoch is there: the answer no ends the channel.
+    pub(crate) epochs: tokio::sync::Mutex<Option<Channel>>,
+    /// The epoch that was asked for last was only begun.
+    pub(crate) is_begun: AtomicBool,
     /// For reading parked messages.
     pub(crate) parked: tokio::sync::Mutex<Option<Channel>>,
     /// The first reason why it is of no use any more.
@@ -47,6 +52,8 @@ impl Session {
             consuming,
             lines: tokio::sync::Mutex::default(),
             questions: tokio::sync::Mutex::default(),
+            epochs: tokio::sync::Mutex::default(),
+            is_begun: AtomicBool::new(false),
             parked: tokio::sync::Mutex::default(),
             broken: watch::Sender::new(None),
             blocked: watch::Sender::new(None),

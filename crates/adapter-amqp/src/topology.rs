@@ -25,6 +25,9 @@ pub const INBOX: &str = "postrider.v1.inbox";
 pub const PARKED: &str = "postrider.v1.parked";
 /// What was published to [`EVENTS_EXCHANGE`] and reached no queue.
 pub const UNROUTABLE: &str = "postrider.v1.unroutable";
+/// Whether any epoch was ever begun on this broker ([`crate::epoch`]). Not among the [`objects`]: whoever declared it along
+/// with them would hide that the broker lost its disk.
+pub(crate) const EPOCHS: &str = "postrider.v1.epoch";
 /// Where the broker sends what reached the delivery limit.
 const DEAD_LETTERS: &str = "postrider.v1.dlx";
 /// After so many failed deliveries a message is parked.
@@ -66,6 +69,11 @@ pub fn name(queue: Queue) -> &'static str {
         Queue::Deliver(Lane::Bulk) => "postrider.v1.deliver.bulk",
         Queue::Records => "postrider.v1.records",
     }
+}
+
+/// The exchange that stands for an epoch that is kept, or only begun. Nothing is ever published to it.
+pub(crate) fn epoch_name(id: &str, kept: bool) -> String {
+    format!("{EPOCHS}.{id}{}", if kept { "" } else { ".begun" })
 }
 
 /// Whether a queue or an exchange of this name is one of these, or one of an older release's.

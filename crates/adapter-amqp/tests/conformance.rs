@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use postrider_adapter_amqp::{Amqp, Settings, Status};
 use postrider_ports::clock::Clock;
+use postrider_ports::reconcile::BrokerEpoch;
 use postrider_testkit::conformance::queue::QueueAdapter;
 use postrider_testkit::conformance::{self, Harness};
 use postrider_testkit::servers::{self, rabbitmq};
@@ -56,6 +57,37 @@ impl Harness<dyn QueueAdapter> for VirtualHosts {
     fn behind_a_broker(&self) -> bool {
         true
     }
+}
+
+struct Epochs(VirtualHosts);
+
+#[async_trait]
+impl Harness<dyn BrokerEpoch> for Epochs {
+    async fn fresh(&self, clock: Arc<ManualClock>) -> Arc<dyn BrokerEpoch> {
+        drop(Harness::<dyn QueueAdapter>::fresh(&self.0, clock).await);
+        self.present()
+    }
+
+    async fn reopen(&self, on: Arc<dyn BrokerEpoch>, clock: Arc<ManualClock>) -> Option<Arc<dyn BrokerEpoch>> {
+        drop(on);
+        let (last, url) = self.0.replace(None).expect("opened before");
+        last.close().await;
+        let amqp = open(&url, clock).await;
+        self.0.replace(Some((Arc::clone(&amqp), url)));
+        Some(amqp)
+    }
+}
+
+impl Epochs {
+    fn present(&self) -> Arc<dyn BrokerEpoch> {
+        let (amqp, _) = self.0.0.lock().expect("no panic").clone().expect("opened before");
+        amqp
+    }
+}
+
+#[tokio::test]
+async fn the_epoch() {
+    conformance::epoch::run(&Epochs(VirtualHosts::default())).await;
 }
 
 #[tokio::test]

@@ -70,4 +70,5 @@ passes! {
     progress: progress, dyn conformance::log::LogAdapter;
     retention: retention, dyn conformance::log::LogAdapter;
     days: days, dyn conformance::days::DaysAdapter;
+    reconciling: reconcile, dyn conformance::reconcile::ReconcileAdapter;
 }

@@ -11,6 +11,7 @@
 mod claim;
 mod consumer;
 pub(crate) mod endings;
+mod epoch;
 mod lease;
 mod parked;
 mod publish;

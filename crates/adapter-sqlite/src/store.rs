@@ -3,6 +3,7 @@
 
 mod access;
 mod bodies;
+mod reconcile;
 mod registry;
 mod settings;
 mod sources;

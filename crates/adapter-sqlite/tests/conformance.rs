@@ -71,4 +71,6 @@ passes! {
     progress: progress, dyn conformance::log::LogAdapter;
     retention: retention, dyn conformance::log::LogAdapter;
     days: days, dyn conformance::days::DaysAdapter;
+    reconciling: reconcile, dyn conformance::reconcile::ReconcileAdapter;
+    the_epoch: epoch, dyn postrider_ports::reconcile::BrokerEpoch;
 }

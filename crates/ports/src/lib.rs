@@ -22,6 +22,8 @@
 //! | [`log::LogWrite`], [`log::LogRead`] | log-writer, control, jobs | adapter-sqlite | adapter-postgres |
 //! | [`log::Retention`], [`log::Days`] | jobs | adapter-sqlite | adapter-postgres |
 //! | [`leader::Leadership`] | jobs | adapter-memory | adapter-postgres |
+//! | [`reconcile::BrokerEpoch`] | jobs | adapter-sqlite | adapter-amqp |
+//! | [`reconcile::Reconciliations`], [`reconcile::OpenDeliveries`] | jobs | adapter-sqlite | adapter-postgres |
 //! | [`registry::Registry`], [`registry::Disable`] | control, dispatcher, jobs | adapter-sqlite | adapter-postgres |
 //! | [`wellness::Wellness`] | dispatcher, jobs | adapter-sqlite | adapter-postgres |
 
@@ -38,6 +40,7 @@ pub mod limits;
 pub mod log;
 pub mod progress;
 pub mod queue;
+pub mod reconcile;
 pub mod registry;
 pub mod secrets;
 pub mod sender;

@@ -14,6 +14,7 @@ pub mod log;
 pub mod queue;
 pub mod random;
 pub mod receiver;
+pub mod reconcile;
 pub mod relay;
 pub mod ring;
 pub mod sender;

@@ -1,5 +1,6 @@
 //! The log and the bodies in memory.
 
+mod open;
 mod pages;
 
 use std::collections::BTreeMap;
