@@ -65,7 +65,8 @@ const BANS: [Ban; 25] = [
     ban(
         Pattern::Call("sleep"),
         Scope::Tests,
-        &["crates/testkit/"],
+        // An outage that lasts is what is told there.
+        &["crates/testkit/", "tests/faults/stage.rs"],
         "await a signal, or move a controlled clock",
     ),
     ban(

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::future::{join, join_all};
 use postrider_testkit::relay::Relay;
 use postrider_testkit::servers::disk::Disk;
+use postrider_testkit::servers::full;
 use postrider_testkit::servers::postgres::OnDisk;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -48,6 +49,11 @@ pub(crate) struct Relays {
 /// [`Stage::start_one`].
 pub(crate) async fn relay(url: &str) -> Relay {
     Relay::before(url).await.expect("a port")
+}
+
+/// An outage lasts: a minute when the whole suite runs, else 3 s. The only time that a story lets pass.
+pub(crate) async fn outage() {
+    tokio::time::sleep(Duration::from_secs(if full() { 60 } else { 3 })).await;
 }
 
 /// The stage of one story.
