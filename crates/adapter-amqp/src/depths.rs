@@ -39,7 +39,8 @@ impl Depths for Amqp {
     }
 }
 
-async fn ready(session: &Session, channel: &Channel, name: &str) -> PortResult<u64> {
+/// How many messages of this queue could be handed out now.
+pub(crate) async fn ready(session: &Session, channel: &Channel, name: &str) -> PortResult<u64> {
     let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
     let declared = session.answered(channel.queue_declare(name.into(), options, FieldTable::default())).await;
     let queue = declared.map_err(|error| {

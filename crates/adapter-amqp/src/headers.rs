@@ -98,11 +98,28 @@ pub(crate) fn delivery_count(headers: &FieldTable, redelivered: bool) -> u32 {
     counted.max(u32::from(redelivered))
 }
 
-/// What the broker says of a message that it gave up itself: why, and in which queue it was.
-pub(crate) fn death(headers: &FieldTable) -> Option<(String, String)> {
+/// What the broker says of a message that it gave up itself.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Death {
+    /// Why.
+    pub(crate) reason: String,
+    /// In which queue it was.
+    pub(crate) queue: String,
+    /// When, in Unix milliseconds; the broker knows seconds.
+    pub(crate) at: i64,
+}
+
+/// The latest of the deaths in `x-death`, which come newest first (<https://www.rabbitmq.com/docs/dlx#effects>).
+pub(crate) fn death(headers: &FieldTable) -> Option<Death> {
     let AMQPValue::FieldArray(deaths) = headers.inner().get("x-death")? else { return None };
     let AMQPValue::FieldTable(last) = deaths.as_slice().first()? else { return None };
-    Some((text(last, "reason")?, text(last, "queue")?))
+    let at = match last.inner().get("time") {
+        Some(AMQPValue::Timestamp(seconds)) => {
+            i64::try_from(*seconds).ok().and_then(|it| it.checked_mul(1000))
+        }
+        _ => None,
+    };
+    Some(Death { reason: text(last, "reason")?, queue: text(last, "queue")?, at: at.unwrap_or(0) })
 }
 
 /// All headers but the broker's own, for a message that is published again; ours first, and others as long as there is
@@ -238,6 +255,25 @@ mod tests {
         assert_eq!(delivery_count(&headers, true), 1);
         set_number(&mut headers, DELIVERY_COUNT, 4);
         assert_eq!(delivery_count(&headers, true), 4);
+    }
+
+    #[test]
+    fn of_several_deaths_the_latest_counts_and_what_is_none_is_none() {
+        let death = |reason: &str, queue: &str| {
+            let mut table = FieldTable::default();
+            set_text(&mut table, "reason", reason);
+            set_text(&mut table, "queue", queue);
+            table.insert("time".into(), AMQPValue::Timestamp(1_750_000_000));
+            AMQPValue::FieldTable(table)
+        };
+        let mut headers = FieldTable::default();
+        assert_eq!(super::death(&headers), None);
+        let deaths = vec![death("delivery_limit", "late"), death("expired", "delay.03")];
+        headers.insert("x-death".into(), AMQPValue::FieldArray(deaths.into()));
+        let expected = Death { reason: "delivery_limit".into(), queue: "late".into(), at: 1_750_000_000_000 };
+        assert_eq!(super::death(&headers), Some(expected));
+        headers.insert("x-death".into(), AMQPValue::FieldArray(vec![AMQPValue::Void].into()));
+        assert_eq!(super::death(&headers), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! them and gives them back, all on one channel, where each step sees the one before. Only the first 10,000 of the queue
 //! are looked at; what stands behind them is seen once they are dealt with.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
@@ -9,16 +10,17 @@ use lapin::Channel;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
 use lapin::types::FieldTable;
-use postrider_domain::message::Queue;
+use postrider_domain::message::{DeliverMessage, Queue};
 use postrider_domain::timestamp::Timestamp;
 use postrider_ports::error::{PortError, PortResult};
-use postrider_ports::queue::{Parked, ParkedMessage};
+use postrider_ports::queue::{HeldDelivery, Parked, ParkedMessage};
+use postrider_wire::Wire;
 
 use crate::driver::{Amqp, Shared};
 use crate::line::Source;
 use crate::publisher::Parcel;
 use crate::session::Session;
-use crate::{headers, topology};
+use crate::{depths, headers, topology};
 
 mod page;
 mod turn;
@@ -76,6 +78,12 @@ impl Parked for Amqp {
         self.shared.session().await?.send(&[parcel]).await
     }
 
+    async fn count(&self) -> PortResult<u64> {
+        let session = self.shared.session().await?;
+        let channel = session.channel(&session.questions).await?;
+        depths::ready(&session, &channel, topology::PARKED).await
+    }
+
     async fn list(&self, after: Option<i64>, max: usize) -> PortResult<Vec<ParkedMessage>> {
         let session = self.shared.session().await?;
         session.unless_broken(self.list_in(&session, after, max)).await
@@ -95,11 +103,11 @@ impl Parked for Amqp {
 impl Amqp {
     async fn list_in(
         &self,
-        session: &Session,
+        session: &Arc<Session>,
         after: Option<i64>,
         max: usize,
     ) -> PortResult<Vec<ParkedMessage>> {
-        let turn = Turn::begin(session).await?;
+        let turn = Turn::begin(session, &self.shared).await?;
         let channel = turn.channel()?;
         let (mut page, mut last) = (Page::new(after, max.min(LIST_LIMIT), LIST_BYTES), None);
         for _ in 0..LOOK_LIMIT {
@@ -108,12 +116,12 @@ impl Amqp {
             page.offer(read(&delivery));
         }
         give_back(channel, last).await?;
-        turn.end();
+        turn.end().await;
         Ok(page.messages())
     }
 
-    async fn redrive_in(&self, session: &Session, id: i64) -> PortResult<bool> {
-        let turn = Turn::begin(session).await?;
+    async fn redrive_in(&self, session: &Arc<Session>, id: i64) -> PortResult<bool> {
+        let turn = Turn::begin(session, &self.shared).await?;
         let channel = turn.channel()?;
         let (found, before) = self.find(channel, id).await?;
         let redriven = match &found {
@@ -131,19 +139,19 @@ impl Amqp {
             (_, Some(delivery)) => give_back(channel, Some(delivery.delivery_tag)).await?,
             (_, None) => give_back(channel, before).await?,
         }
-        turn.end();
+        turn.end().await;
         redriven
     }
 
-    async fn discard_in(&self, session: &Session, id: i64) -> PortResult<bool> {
-        let turn = Turn::begin(session).await?;
+    async fn discard_in(&self, session: &Arc<Session>, id: i64) -> PortResult<bool> {
+        let turn = Turn::begin(session, &self.shared).await?;
         let channel = turn.channel()?;
         let (found, before) = self.find(channel, id).await?;
         if let Some(delivery) = &found {
             forget(channel, delivery).await?;
         }
         give_back(channel, before).await?;
-        turn.end();
+        turn.end().await;
         Ok(found.is_some())
     }
 
@@ -191,16 +199,29 @@ fn read(delivery: &Delivery) -> ParkedMessage {
     let number = |name| headers::number(&headers, name);
     let text = |name| headers::text(&headers, name);
     // What the broker gave up by itself has no header of ours.
-    let (reason, queue) = headers::death(&headers).unwrap_or_default();
-    let reason = format!("the broker gave it up ({reason}): whoever held it never came to an end with it");
+    let death = headers::death(&headers).unwrap_or_default();
+    let reason =
+        format!("the broker gave it up ({}): whoever held it never came to an end with it", death.reason);
     let deliveries = number(headers::DELIVERIES).and_then(|count| u32::try_from(count).ok());
+    let queue = text(headers::QUEUE).unwrap_or_else(|| label(&death.queue).to_owned());
     ParkedMessage {
         id: number(headers::PARKED_ID).unwrap_or_else(|| derived_id(&delivery.data)),
-        queue: text(headers::QUEUE).unwrap_or_else(|| label(&queue).to_owned()),
+        holds: holds(&queue, &delivery.data),
+        queue,
         reason: text(headers::REASON).unwrap_or(reason),
-        parked_at: Timestamp::from_unix_ms(number(headers::PARKED_AT).unwrap_or(0)),
+        parked_at: Timestamp::from_unix_ms(number(headers::PARKED_AT).unwrap_or(death.at)),
         deliveries: deliveries.unwrap_or(topology::DELIVERY_LIMIT),
         body: delivery.data.clone(),
+    }
+}
+
+/// The deliveries that wait for a message of this queue.
+fn holds(queue: &str, body: &[u8]) -> Vec<HeldDelivery> {
+    match Queue::parse(queue) {
+        Some(Queue::Deliver(_)) => {
+            DeliverMessage::decode(body).map(|message| HeldDelivery::of(&message)).unwrap_or_default()
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -22,8 +22,11 @@ static MARK: Lua = Lua::new(
        local ends, attempt, state = string.match(v, '^(%-?%d+) (%d+) ([%l_]+)$')
        if not state then return redis.error_reply('FOREIGN value') end
        if tonumber(ends) > tonumber(ARGV[1]) then
-         if state ~= 'pending' then return 0 end
-         if ARGV[4] == 'pending' and tonumber(ARGV[3]) <= tonumber(attempt) then return 0 end
+         local open = {pending = true, parked = true}
+         if not open[state] then return 0 end
+         local further = tonumber(ARGV[3]) - tonumber(attempt)
+         local aside = further == 0 and ARGV[4] == 'parked' and state == 'pending'
+         if open[ARGV[4]] and further <= 0 and not aside then return 0 end
        end
      end
      redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. ARGV[3] .. ' ' .. ARGV[4], 'PX', ARGV[5])

@@ -61,7 +61,7 @@ impl Database {
         let mut opened = open::open(settings).await?;
         let file = settings.dir.join(open::FILE_NAME);
         let sql = |error: sqlx::Error| OpenError::from_sql(&file, &error);
-        let board = Arc::new(Board::recover(&mut opened.writer).await.map_err(sql)?);
+        let board = Arc::new(Board::recover(&mut opened.writer, clock.now().unix_ms()).await.map_err(sql)?);
         let version = store::subscriptions::version(&mut opened.writer).await.map_err(sql)?;
         let (writer, jobs) = Writer::new();
         let shared = Shared {

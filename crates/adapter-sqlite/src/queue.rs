@@ -24,14 +24,14 @@ use async_trait::async_trait;
 use postrider_domain::message::{Lane, Queue};
 use postrider_ports::error::PortResult;
 use postrider_ports::queue::{Depth, Depths};
-use sqlx::{Row, SqliteConnection};
+use sqlx::{Connection, Row, SqliteConnection};
 use tokio::sync::Notify;
 
 use crate::database::Database;
 use crate::fault::port_error;
 use endings::Tray;
 
-/// A message that was rejected this often is parked (DESIGN §4.2).
+/// A message that was rejected this often, or was held when its process died, is parked (DESIGN §4.2).
 pub(crate) const DELIVERY_LIMIT: i64 = 20;
 
 /// What is known of all queues without reading the file, and where leases are laid down.
@@ -63,17 +63,24 @@ pub(crate) fn code(queue: Queue) -> i64 {
 }
 
 impl Board {
-    /// Frees what dead processes held, and counts.
-    pub(crate) async fn recover(connection: &mut SqliteConnection) -> Result<Self, sqlx::Error> {
-        sqlx::raw_sql(
-            "BEGIN IMMEDIATE;
-             UPDATE messages SET redeliveries = redeliveries + 1 WHERE seq IN (SELECT seq FROM leases);
-             INSERT INTO ready (queue, ready_at, seq) SELECT queue, ready_at, seq FROM leases;
-             DELETE FROM leases;
-             COMMIT;",
+    /// Frees what dead processes held, and counts: each death is a failed delivery of all that was held. What reached the
+    /// limit is parked at the instant `now` (Unix milliseconds).
+    pub(crate) async fn recover(connection: &mut SqliteConnection, now: i64) -> Result<Self, sqlx::Error> {
+        let mut freeing = connection.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query(
+            "UPDATE messages SET redeliveries = redeliveries + 1, failures = failures + 1 \
+             WHERE seq IN (SELECT seq FROM leases)",
         )
-        .execute(&mut *connection)
+        .execute(&mut *freeing)
         .await?;
+        parked::put_aside_poison(&mut freeing, now).await?;
+        sqlx::raw_sql(
+            "INSERT INTO ready (queue, ready_at, seq) SELECT queue, ready_at, seq FROM leases;
+             DELETE FROM leases;",
+        )
+        .execute(&mut *freeing)
+        .await?;
+        freeing.commit().await?;
         let board = Self::default();
         for queue in Queue::ALL {
             let row = sqlx::query("SELECT COUNT(*) FROM ready WHERE queue = ?1")

@@ -73,9 +73,9 @@ pub enum DeliveryState {
     Superseded,
     /// It cannot be said in the webhook's dialect.
     Skipped,
-    /// Its webhook was disabled or deleted.
+    /// Its webhook was disabled or deleted, or a person dropped it while it was parked.
     Cancelled,
-    /// Our own processing failed for good; a person must look.
+    /// Its message was put aside: our own processing failed, and a person must look. Put back, it goes on where it was.
     Parked,
 }
 
@@ -109,9 +109,9 @@ impl DeliveryState {
         Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
 
-    /// A final state never reopens within a generation.
+    /// A final state never reopens within a generation. What waits for an attempt or for a person is not final.
     pub fn is_final(self) -> bool {
-        self != Self::Pending
+        !matches!(self, Self::Pending | Self::Parked)
     }
 }
 
@@ -126,9 +126,13 @@ pub struct Progress {
 
 impl Progress {
     /// Whether `self` replaces `known` in the log: a final state stays, otherwise a final state or a higher attempt
-    /// wins.
+    /// wins. After the same attempt, parked says more than pending: the message for the next one was put aside.
     pub fn replaces(self, known: Self) -> bool {
-        !known.state.is_final() && (self.state.is_final() || self.attempt > known.attempt)
+        if known.state.is_final() || self.state.is_final() {
+            return !known.state.is_final();
+        }
+        let is_put_aside = self.state == DeliveryState::Parked && known.state == DeliveryState::Pending;
+        self.attempt > known.attempt || (self.attempt == known.attempt && is_put_aside)
     }
 
     /// What stands when both are known, `known` first. Whoever ends a delivery without a call need not know how many there
@@ -175,6 +179,33 @@ mod tests {
         assert!(!at(Cancelled, 1).replaces(at(Delivered, 1)));
         assert_eq!(at(Cancelled, 0).following(at(Pending, 3)), at(Cancelled, 3));
         assert_eq!(at(Pending, 9).following(at(Delivered, 1)), at(Delivered, 1));
+    }
+
+    #[test]
+    fn what_is_parked_waits_and_a_later_attempt_or_an_end_takes_it_on() {
+        use DeliveryState::{Cancelled, Delivered, Parked, Pending};
+        let at = |state, attempt| Progress { state, attempt };
+        assert!(at(Parked, 1).replaces(at(Pending, 1)) && !at(Pending, 1).replaces(at(Parked, 1)));
+        assert!(!at(Parked, 0).replaces(at(Pending, 1)), "the message of an attempt that was made since");
+        assert!(!at(Parked, 1).replaces(at(Parked, 1)));
+        assert!(at(Pending, 2).replaces(at(Parked, 1)));
+        for end in [Delivered, Cancelled] {
+            assert!(at(end, 0).replaces(at(Parked, 3)) && !at(Parked, 9).replaces(at(end, 1)));
+        }
+        assert!(at(Parked, 1).covers(1) && !at(Parked, 1).covers(2), "put back, its attempt is made");
+    }
+
+    #[test]
+    fn the_furthest_of_several_is_the_same_in_any_order() {
+        let all = DeliveryState::ALL.into_iter().filter(|state| !state.is_final());
+        let all: Vec<_> =
+            all.flat_map(|state| (0..3).map(move |attempt| Progress { state, attempt })).collect();
+        for one in &all {
+            for other in &all {
+                assert_eq!(one.following(*other), other.following(*one));
+                assert_eq!(one.replaces(*other) || other.replaces(*one), one != other);
+            }
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::coalesce::Window;
+use crate::delivery::DeliveryRef;
 use crate::event::Carried;
 use crate::gathering::Coalesced;
 use crate::id::WebhookId;
@@ -96,6 +97,16 @@ pub struct Target {
     pub window: Option<Window>,
     /// What its call stands for, once the window was asked: later attempts say the same as the first.
     pub coalesced: Option<Arc<Coalesced>>,
+}
+
+impl DeliverMessage {
+    /// The deliveries that wait for this message, each with the number of attempts that were made before it.
+    pub fn deliveries(&self) -> impl Iterator<Item = (DeliveryRef, u32)> {
+        self.targets.iter().map(|target| {
+            let (event, webhook) = (Arc::clone(&self.event.head), target.webhook.clone());
+            (DeliveryRef { event, webhook, generation: target.generation }, target.attempt.saturating_sub(1))
+        })
+    }
 }
 
 /// A batch for the log. Idempotency keys: those of its records.

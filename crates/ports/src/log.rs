@@ -9,6 +9,7 @@ use postrider_domain::record::{Decision, Record};
 use postrider_domain::timestamp::{Day, Timestamp};
 
 use crate::error::PortResult;
+use crate::progress::Asked;
 
 /// A record that cannot be stored however often it is tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,13 @@ pub trait LogWrite: Send + Sync {
     /// Stores a batch in one transaction, idempotently, in any order of arrival: an event and a call once, a delivery as
     /// far as it has come. The poisoned ones are left out and named; all others are durable.
     async fn write(&self, batch: &[Record]) -> PortResult<Vec<Poisoned>>;
+}
+
+/// Taking back that deliveries are parked.
+#[async_trait]
+pub trait Reopen: Send + Sync {
+    /// Those of these that are parked are pending again: their message is back in its queue. All others stay as they are.
+    async fn reopen(&self, deliveries: &[Asked], now: Timestamp) -> PortResult<()>;
 }
 
 /// Making room for what is to come.

@@ -1,6 +1,7 @@
 //! Durable queues between the services. At-least-once: a message is there until its lease is acknowledged.
 
 use async_trait::async_trait;
+use postrider_domain::delivery::DeliveryRef;
 use postrider_domain::message::{DeliverMessage, EventMessage, Queue, RecordsMessage, TraceContext};
 use postrider_domain::timestamp::Timestamp;
 
@@ -112,6 +113,17 @@ pub struct ParkedMessage {
     pub deliveries: u32,
     /// The message as stored.
     pub body: Vec<u8>,
+    /// The deliveries that wait for it, when it was in a delivery queue and can be read.
+    pub holds: Vec<HeldDelivery>,
+}
+
+/// A delivery whose message is parked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldDelivery {
+    /// Which.
+    pub delivery: DeliveryRef,
+    /// Attempts made before its message was parked.
+    pub attempt: u32,
 }
 
 /// Messages put aside.
@@ -119,6 +131,9 @@ pub struct ParkedMessage {
 pub trait Parked: Send + Sync {
     /// Puts aside bytes that never became a message (a malformed input).
     async fn park(&self, queue: &str, reason: &str, body: &[u8]) -> PortResult<()>;
+
+    /// How many there are; cheap enough to be asked every few seconds.
+    async fn count(&self) -> PortResult<u64>;
 
     /// The oldest first, after the given id.
     async fn list(&self, after: Option<i64>, max: usize) -> PortResult<Vec<ParkedMessage>>;
@@ -128,6 +143,13 @@ pub trait Parked: Send + Sync {
 
     /// Deletes it for ever; `false` when there is none of that id.
     async fn discard(&self, id: i64) -> PortResult<bool>;
+}
+
+impl HeldDelivery {
+    /// Those of a message.
+    pub fn of(message: &DeliverMessage) -> Vec<Self> {
+        message.deliveries().map(|(delivery, attempt)| Self { delivery, attempt }).collect()
+    }
 }
 
 impl<M> Outgoing<M> {

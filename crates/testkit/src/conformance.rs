@@ -133,6 +133,11 @@ impl<'h, A: ?Sized + Send + Sync + 'static> Bench<'h, A> {
         self.harness.reopen(Arc::clone(&self.on), Arc::clone(&self.clock)).await
     }
 
+    /// The same for an adapter that was opened again before.
+    async fn reopened_from(&self, on: Arc<A>) -> Option<Arc<A>> {
+        self.harness.reopen(on, Arc::clone(&self.clock)).await
+    }
+
     /// Whether the adapter is a client of a broker.
     fn behind_a_broker(&self) -> bool {
         self.harness.behind_a_broker()

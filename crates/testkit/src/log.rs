@@ -16,7 +16,8 @@ use postrider_domain::timestamp::{Day, Timestamp};
 use postrider_ports::bodies::Bodies;
 use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::log::{
-    Days, DeliveryRow, EventRow, LogQuery, LogRead, LogWrite, Page, Poisoned, Removed, Retention, StateCounts,
+    Days, DeliveryRow, EventRow, LogQuery, LogRead, LogWrite, Page, Poisoned, Removed, Reopen, Retention,
+    StateCounts,
 };
 use postrider_ports::progress::{Asked, Progresses};
 use postrider_wire::Wire;
@@ -25,7 +26,7 @@ use sha2::{Digest, Sha256};
 /// Removed at a time: few, so that tests meet `more`.
 const CHUNK: usize = 10;
 
-/// The log: `LogWrite`, `LogRead`, `Progresses`, `Retention`, `Days`, `Bodies`.
+/// The log: `LogWrite`, `Reopen`, `LogRead`, `Progresses`, `Retention`, `Days`, `Bodies`.
 #[derive(Default)]
 pub struct MemoryLog(Mutex<State>);
 
@@ -70,7 +71,10 @@ impl State {
 
     fn write_match(&mut self, matched: &MatchRecord) {
         let head = &matched.event.head;
-        self.event(head).matched.get_or_insert_with(|| matched.clone());
+        let event = self.event(head);
+        if matched.part == 0 {
+            event.matched.get_or_insert_with(|| matched.clone());
+        }
         for decision in matched.decisions.iter().filter(|decision| decision.verdict.matched) {
             let webhook = decision.webhook.clone();
             let delivery = DeliveryRef { event: Arc::clone(head), webhook, generation: 0 };
@@ -183,6 +187,20 @@ impl LogWrite for MemoryLog {
         let mut state = self.lock();
         let written = batch.iter().map(|record| state.write(record)).enumerate();
         Ok(written.filter_map(|(index, done)| Some(Poisoned { index, reason: done.err()? })).collect())
+    }
+}
+
+#[async_trait]
+impl Reopen for MemoryLog {
+    async fn reopen(&self, deliveries: &[Asked], now: Timestamp) -> PortResult<()> {
+        let mut state = self.lock();
+        for asked in deliveries {
+            let row = state.deliveries.get_mut(&(asked.day, asked.id));
+            if let Some(row) = row.filter(|row| row.state == DeliveryState::Parked) {
+                *row = DeliveryRow { attempt: row.attempt, ..pending(row.delivery.clone(), now) };
+            }
+        }
+        Ok(())
     }
 }
 

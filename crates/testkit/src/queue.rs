@@ -10,7 +10,8 @@ use postrider_domain::timestamp::Timestamp;
 use postrider_ports::clock::Clock;
 use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::queue::{
-    Consume, Consumers, Depth, Depths, Lease, Message, Outgoing, Parked, ParkedMessage, Publish, Received,
+    Consume, Consumers, Depth, Depths, HeldDelivery, Lease, Message, Outgoing, Parked, ParkedMessage,
+    Publish, Received,
 };
 use postrider_wire::{DecodeError, Wire};
 use tokio::sync::Notify;
@@ -91,7 +92,13 @@ impl MemoryQueue {
         let mut state = std::mem::take(&mut *self.shared.lock());
         for (seq, (queue, due, mut kept)) in std::mem::take(&mut state.leased) {
             kept.redeliveries += 1;
-            state.ready.insert((queue, due, seq), kept);
+            kept.failures += 1;
+            if kept.failures >= DELIVERY_LIMIT {
+                let why = "whoever held it never came to an end with it";
+                state.park(queue.as_str(), why, self.shared.clock.now(), kept);
+            } else {
+                state.ready.insert((queue, due, seq), kept);
+            }
         }
         Self::with(Arc::clone(&self.shared.clock), state)
     }
@@ -147,17 +154,7 @@ impl Shared {
     }
 
     fn park(&self, queue: &str, reason: &str, kept: Kept) {
-        let mut state = self.lock();
-        let id = state.draw();
-        let message = ParkedMessage {
-            id,
-            queue: queue.to_owned(),
-            reason: reason.to_owned(),
-            parked_at: self.clock.now(),
-            deliveries: kept.redeliveries,
-            body: kept.body,
-        };
-        state.parked.insert(id, (message, kept.trace));
+        self.lock().park(queue, reason, self.clock.now(), kept);
     }
 
     /// Claims the first messages that are due, else says when the next will be.
@@ -212,7 +209,29 @@ impl Shared {
     }
 }
 
+/// The deliveries that wait for a message of this queue.
+fn holds(queue: &str, body: &[u8]) -> Vec<HeldDelivery> {
+    match (Queue::parse(queue), DeliverMessage::decode(body)) {
+        (Some(Queue::Deliver(_)), Ok(message)) => HeldDelivery::of(&message),
+        _ => Vec::new(),
+    }
+}
+
 impl State {
+    fn park(&mut self, queue: &str, reason: &str, now: Timestamp, kept: Kept) {
+        let id = self.draw();
+        let message = ParkedMessage {
+            id,
+            queue: queue.to_owned(),
+            reason: reason.to_owned(),
+            parked_at: now,
+            deliveries: kept.redeliveries,
+            holds: holds(queue, &kept.body),
+            body: kept.body,
+        };
+        self.parked.insert(id, (message, kept.trace));
+    }
+
     fn draw(&mut self) -> i64 {
         self.drawn += 1;
         self.drawn
@@ -347,6 +366,10 @@ impl Parked for MemoryQueue {
     async fn park(&self, queue: &str, reason: &str, body: &[u8]) -> PortResult<()> {
         self.shared.park(queue, reason, Kept { body: body.to_vec(), ..Kept::default() });
         Ok(())
+    }
+
+    async fn count(&self) -> PortResult<u64> {
+        Ok(self.shared.lock().parked.len() as u64)
     }
 
     async fn list(&self, after: Option<i64>, max: usize) -> PortResult<Vec<ParkedMessage>> {

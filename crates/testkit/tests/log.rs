@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use postrider_domain::call::CallRecord;
-use postrider_domain::delivery::{DeliveryState, Progress};
+use postrider_domain::delivery::{DeliveryId, DeliveryState, Progress};
 use postrider_domain::event::{BodyRef, Content};
 use postrider_domain::id::{CallId, EventId, SpaceId, WebhookId};
 use postrider_domain::record::Record;
@@ -12,8 +12,8 @@ use postrider_domain::timestamp::{Day, Timestamp};
 use postrider_ports::bodies::Bodies;
 use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::log::{
-    Days, DeliveryRow, EventRow, LogQuery, LogRead, LogWrite, Order, Page, Poisoned, Removed, Retention,
-    StateCounts,
+    Days, DeliveryRow, EventRow, LogQuery, LogRead, LogWrite, Order, Page, Poisoned, Removed, Reopen,
+    Retention, StateCounts,
 };
 use postrider_ports::progress::{Asked, Progresses};
 use postrider_testkit::ManualClock;
@@ -25,6 +25,11 @@ use postrider_testkit::log::MemoryLog;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flaw {
     LastWordWins,
+    FirstPartWins,
+    ForgetsParking,
+    ParkedForGood,
+    ReopensAll,
+    ReopensNothing,
     DoublesCalls,
     PoisonFailsAll,
     ForgetsUnlisted,
@@ -55,6 +60,8 @@ enum Flaw {
 struct Extra {
     /// What the last writes said of each delivery.
     last: Vec<DeliveryRow>,
+    /// What was ever said to be parked.
+    parked: Vec<DeliveryId>,
     removed: bool,
     prepared: bool,
 }
@@ -64,6 +71,15 @@ struct Flawed(MemoryLog, Flaw, Mutex<Extra>);
 #[async_trait]
 impl LogWrite for Flawed {
     async fn write(&self, batch: &[Record]) -> PortResult<Vec<Poisoned>> {
+        let mut batch = batch.to_vec();
+        for record in &mut batch {
+            if let Record::Matched(matched) = record
+                && self.1 == Flaw::FirstPartWins
+            {
+                matched.part = 0;
+            }
+        }
+        let batch = batch.as_slice();
         let mut poisoned = self.0.write(batch).await?;
         if self.1 == Flaw::RefusesPreparedDays {
             poisoned.push(Poisoned { index: 0, reason: "no such day".to_owned() });
@@ -72,6 +88,11 @@ impl LogWrite for Flawed {
             return Err(PortError::permanent("poison in the batch"));
         }
         for record in batch {
+            if let Record::Settled(settled) = record
+                && settled.state == DeliveryState::Parked
+            {
+                self.2.lock().expect("no panic").parked.push(settled.delivery.id());
+            }
             if let Record::Call(call) = record {
                 let space = &call.delivery.event.scope.space;
                 let all = LogQuery { limit: 1000, ..LogQuery::default() };
@@ -86,6 +107,22 @@ impl LogWrite for Flawed {
 }
 
 #[async_trait]
+impl Reopen for Flawed {
+    async fn reopen(&self, deliveries: &[Asked], now: Timestamp) -> PortResult<()> {
+        match self.1 {
+            Flaw::ReopensNothing => Ok(()),
+            Flaw::ReopensAll => {
+                let day = deliveries[0].day;
+                let parked = self.2.lock().expect("no panic").parked.clone();
+                let all: Vec<_> = parked.into_iter().map(|id| Asked { id, day }).collect();
+                self.0.reopen(&all, now).await
+            }
+            _ => self.0.reopen(deliveries, now).await,
+        }
+    }
+}
+
+#[async_trait]
 impl LogRead for Flawed {
     async fn event(&self, space: &SpaceId, id: &EventId) -> PortResult<Option<EventRow>> {
         let mut found = self.0.event(space, id).await?;
@@ -95,6 +132,17 @@ impl LogRead for Flawed {
                 for known in &mut row.deliveries {
                     let last = extra.last.iter().rev().find(|last| last.id == known.id);
                     *known = last.cloned().unwrap_or_else(|| known.clone());
+                }
+            }
+            for one in &mut row.deliveries {
+                match self.1 {
+                    Flaw::ForgetsParking if one.state == DeliveryState::Parked => {
+                        one.state = DeliveryState::Pending;
+                    }
+                    Flaw::ParkedForGood if extra.parked.contains(&one.id) => {
+                        one.state = DeliveryState::Parked
+                    }
+                    _ => {}
                 }
             }
             if self.1 == Flaw::ForgetsUnlisted {
@@ -265,9 +313,14 @@ rejects! {
         LastWordWins => "writing::the_order_of_arrival_does_not_matter",
         LastWordWins => "writing::a_final_state_never_reopens",
         LastWordWins => "writing::a_delivery_only_moves_forward",
+        FirstPartWins => "writing::an_event_told_in_parts_is_one_in_any_order",
         DoublesCalls => "writing::what_is_written_twice_is_there_once",
         LastWordWins => "writing::an_end_without_a_call_keeps_the_number_of_attempts",
         PoisonFailsAll => "writing::a_record_that_cannot_be_stored_keeps_no_other_out",
+        ForgetsParking => "parking::what_is_parked_says_so_in_any_order",
+        ParkedForGood => "parking::what_is_parked_goes_on_with_its_next_attempt_or_ends",
+        ReopensAll => "parking::what_was_put_back_is_pending_and_nothing_else_is",
+        ReopensNothing => "parking::what_was_put_back_is_pending_and_nothing_else_is",
         ForgetsUnlisted => "reading::an_event_is_shown_with_everything_it_caused",
         LosesBodies => "reading::a_large_content_is_shown_from_the_bodies",
         MixesSpaces => "reading::another_space_sees_nothing",

@@ -48,6 +48,9 @@ enum Flaw {
     OneAtATime,
     CallsNewerTransient,
     ThrowsGarbageAway,
+    CountsNothing,
+    HoldsNothing,
+    CrashesWithoutEnd,
 }
 
 struct Flawed {
@@ -207,11 +210,18 @@ impl Parked for Flawed {
         self.inner.park(queue, reason, body).await
     }
 
+    async fn count(&self) -> PortResult<u64> {
+        Ok(if self.flaw == Flaw::CountsNothing { 0 } else { self.inner.count().await? })
+    }
+
     async fn list(&self, after: Option<i64>, max: usize) -> PortResult<Vec<ParkedMessage>> {
         let after = after.filter(|_| self.flaw != Flaw::ListForgetsTheCursor);
         let mut list = self.inner.list(after, max).await?;
         if self.flaw == Flaw::ThrowsGarbageAway {
             list.retain(|one| one.reason == "injected");
+        }
+        if self.flaw == Flaw::HoldsNothing {
+            list.iter_mut().for_each(|one| one.holds.clear());
         }
         Ok(list)
     }
@@ -258,6 +268,13 @@ impl Harness<dyn QueueAdapter> for Maker {
         clock: Arc<ManualClock>,
     ) -> Option<Arc<dyn QueueAdapter>> {
         let last = self.last.lock().expect("no panic").take().expect("a queue was made");
+        if self.flaw == Flaw::CrashesWithoutEnd {
+            let reopened = last.reopen();
+            for parked in reopened.list(None, 10).await.expect("listed") {
+                reopened.redrive(parked.id).await.expect("it has a queue");
+            }
+            return Some(self.make(reopened));
+        }
         Some(self.make(match self.flaw {
             Flaw::LosesTheFile => MemoryQueue::new(clock),
             // A reopening that sees no leases: they are still held by the dead.
@@ -304,6 +321,7 @@ async fn the_suite_for_queues_rejects_what_is_broken() {
         (Flaw::LosesTheFile, "reopening::what_was_put_off_is_still_due_after_a_kill"),
         (Flaw::AnswersBeforeItIsDurable, "reopening::what_was_published_is_there_after_a_kill"),
         (Flaw::LeasesDieWithTheProcess, "reopening::what_was_leased_comes_back_as_redelivered_after_a_kill"),
+        (Flaw::CrashesWithoutEnd, "reopening::what_ends_its_process_every_time_is_parked_in_the_end"),
         (Flaw::AckReleases, "reopening::what_was_acknowledged_stays_gone_after_a_kill"),
     ] {
         conformance::queue::check(&Maker::new(flaw)).await.assert_rejected(case);
@@ -314,6 +332,8 @@ async fn the_suite_for_queues_rejects_what_is_broken() {
 async fn the_suite_for_parked_messages_rejects_what_is_broken() {
     for (flaw, case) in [
         (Flaw::ParkForgets, "bytes_put_aside_are_listed_as_they_were"),
+        (Flaw::HoldsNothing, "a_message_put_aside_names_the_deliveries_that_wait_for_it"),
+        (Flaw::CountsNothing, "the_count_is_what_the_list_has"),
         (Flaw::ListForgetsTheCursor, "the_list_goes_from_the_oldest_on_page_by_page"),
         (Flaw::RedriveForgets, "a_redriven_message_is_a_suspect_whose_count_is_zero"),
         (Flaw::RedriveForgets, "a_redriven_message_keeps_its_trace"),

@@ -65,6 +65,7 @@ mod tests {
             parked_at,
             deliveries: 0,
             body: vec![0; size],
+            holds: Vec::new(),
         }
     }
 

@@ -1,5 +1,5 @@
-//! Forgets what belongs to days gone by. A day goes in one transaction by dropping its partitions; what a pending delivery
-//! still needs is carried over into the default partitions first, which are then swept row by row as deliveries end.
+//! Forgets what belongs to days gone by. A day goes in one transaction by dropping its partitions; what a delivery that
+//! is not at its end still needs is carried over into the default partitions first, which are then swept row by row as deliveries end.
 
 use async_trait::async_trait;
 use postrider_domain::timestamp::Day;
@@ -19,8 +19,8 @@ const CHUNK: i64 = 500;
 const SWEEPS: [&str; 4] = [
     "DELETE FROM calls_default WHERE ctid = ANY (ARRAY (SELECT ctid FROM calls_default WHERE day < $1 LIMIT $2))",
     "DELETE FROM deliveries_default WHERE ctid = ANY (ARRAY \
-     (SELECT ctid FROM deliveries_default WHERE day < $1 AND state <> 'pending' LIMIT $2))",
-    // An event stays as long as one delivery of it does: a pending one needs it.
+     (SELECT ctid FROM deliveries_default WHERE day < $1 AND state NOT IN ('pending', 'parked') LIMIT $2))",
+    // An event stays as long as one delivery of it does: one that is not at its end needs it.
     "DELETE FROM events_default WHERE ctid = ANY (ARRAY (SELECT e.ctid FROM events_default e WHERE day < $1 AND NOT EXISTS \
      (SELECT 1 FROM deliveries d WHERE d.space = e.space AND d.event = e.id AND d.day = e.day) LIMIT $2))",
     "DELETE FROM bodies_default WHERE ctid = ANY (ARRAY (SELECT b.ctid FROM bodies_default b WHERE day < $1 AND NOT EXISTS \
@@ -29,7 +29,7 @@ const SWEEPS: [&str; 4] = [
 
 /// What is carried over of each of [`TABLES`], `x` being the partition; in the order in which the conditions need it.
 const KEEP: [(&str, &str); 3] = [
-    ("deliveries", "x.state = 'pending'"),
+    ("deliveries", "x.state IN ('pending', 'parked')"),
     (
         "events",
         "EXISTS (SELECT 1 FROM deliveries d WHERE d.space = x.space AND d.event = x.id AND d.day = x.day)",

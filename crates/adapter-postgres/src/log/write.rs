@@ -7,7 +7,8 @@ use postrider_domain::event::Carriage;
 use postrider_domain::record::Record;
 use postrider_domain::timestamp::{Day, Timestamp};
 use postrider_ports::error::PortResult;
-use postrider_ports::log::{LogWrite, Poisoned};
+use postrider_ports::log::{LogWrite, Poisoned, Reopen};
+use postrider_ports::progress::Asked;
 use postrider_wire::Wire;
 use sqlx::Row;
 
@@ -39,6 +40,26 @@ impl LogWrite for Database {
         let poisoned = write_apart(&mut writing, batch).await.map_err(fail(WHAT))?;
         writing.commit().await.map_err(fail(WHAT))?;
         Ok(poisoned)
+    }
+}
+
+#[async_trait]
+impl Reopen for Database {
+    async fn reopen(&self, deliveries: &[Asked], now: Timestamp) -> PortResult<()> {
+        let what = "open parked deliveries again";
+        let mut reopening = self.begin(what).await?;
+        sqlx::query(
+            "UPDATE deliveries d SET state = 'pending', reason = NULL, updated_at = $3 \
+             FROM unnest($1::int[], $2::bytea[]) AS a(day, id) \
+             WHERE d.day = a.day AND d.id = a.id AND d.state = 'parked'",
+        )
+        .bind(deliveries.iter().map(|one| one.day.0).collect::<Vec<_>>())
+        .bind(deliveries.iter().map(|one| one.id.0.as_bytes().to_vec()).collect::<Vec<_>>())
+        .bind(now.unix_ms())
+        .execute(&mut reopening)
+        .await
+        .map_err(fail(what))?;
+        reopening.commit().await.map_err(fail(what))
     }
 }
 
@@ -172,7 +193,9 @@ pub(super) async fn write_deliveries(
          attempt = GREATEST(deliveries.attempt, excluded.attempt), \
          next_at = excluded.next_at, reason = excluded.reason, superseded_by = excluded.superseded_by, \
          updated_at = excluded.updated_at \
-         WHERE deliveries.state = 'pending' AND (excluded.state <> 'pending' OR excluded.attempt > deliveries.attempt)",
+         WHERE deliveries.state IN ('pending', 'parked') AND (excluded.state NOT IN ('pending', 'parked') \
+         OR excluded.attempt > deliveries.attempt OR (excluded.attempt = deliveries.attempt \
+         AND excluded.state = 'parked' AND deliveries.state = 'pending'))",
     )
     .bind(heads.iter().map(|head| head.day().0).collect::<Vec<_>>())
     .bind(rows.iter().map(|row| row.delivery.id().0.as_bytes().to_vec()).collect::<Vec<_>>())

@@ -17,8 +17,8 @@ const CHUNK: i64 = 500;
 const STEPS: [&str; 4] = [
     "DELETE FROM calls WHERE seq IN (SELECT seq FROM calls WHERE day < ?1 LIMIT ?2)",
     "DELETE FROM deliveries WHERE seq IN \
-     (SELECT seq FROM deliveries WHERE day < ?1 AND state <> 'pending' LIMIT ?2)",
-    // An event stays as long as one delivery of it does: a pending one needs it.
+     (SELECT seq FROM deliveries WHERE day < ?1 AND state NOT IN ('pending', 'parked') LIMIT ?2)",
+    // An event stays as long as one delivery of it does: one that is not at its end needs it.
     "DELETE FROM events WHERE seq IN (SELECT seq FROM events e WHERE day < ?1 AND NOT EXISTS \
      (SELECT 1 FROM deliveries d WHERE d.space = e.space AND d.event = e.id AND d.day = e.day) LIMIT ?2)",
     "DELETE FROM bodies WHERE seq IN (SELECT seq FROM bodies b WHERE day < ?1 AND NOT EXISTS \

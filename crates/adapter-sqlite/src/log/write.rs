@@ -9,7 +9,8 @@ use postrider_domain::event::{Carriage, EventHead};
 use postrider_domain::record::{MatchRecord, Record, SettledRecord};
 use postrider_domain::timestamp::Timestamp;
 use postrider_ports::error::PortResult;
-use postrider_ports::log::{LogWrite, Poisoned};
+use postrider_ports::log::{LogWrite, Poisoned, Reopen};
+use postrider_ports::progress::Asked;
 use postrider_wire::Wire;
 use sqlx::SqliteConnection;
 
@@ -27,6 +28,30 @@ impl LogWrite for Database {
         let batch = batch.to_vec();
         let work = step(move |connection| Box::pin(async move { write_all(connection, &batch).await }));
         self.shared.writer.several("write the log", work).await
+    }
+}
+
+#[async_trait]
+impl Reopen for Database {
+    async fn reopen(&self, deliveries: &[Asked], now: Timestamp) -> PortResult<()> {
+        let deliveries = deliveries.to_vec();
+        let work = step(move |connection| {
+            Box::pin(async move {
+                for asked in deliveries {
+                    sqlx::query(
+                        "UPDATE deliveries SET state = 'pending', reason = NULL, updated_at = ?3 \
+                         WHERE day = ?1 AND id = ?2 AND state = 'parked'",
+                    )
+                    .bind(asked.day.0)
+                    .bind(asked.id.0.as_bytes().to_vec())
+                    .bind(now.unix_ms())
+                    .execute(&mut *connection)
+                    .await?;
+                }
+                Ok(())
+            })
+        });
+        self.shared.writer.several("open parked deliveries again", work).await
     }
 }
 
@@ -81,6 +106,15 @@ async fn write(connection: &mut SqliteConnection, record: &Record) -> Result<(),
 }
 
 async fn write_match(connection: &mut SqliteConnection, matched: &MatchRecord) -> Result<(), Fault> {
+    if matched.part == 0 {
+        write_event(connection, matched).await?;
+    } else {
+        write_head(connection, &matched.event.head).await?;
+    }
+    write_pending(connection, matched).await
+}
+
+async fn write_event(connection: &mut SqliteConnection, matched: &MatchRecord) -> Result<(), Fault> {
     let head = &matched.event.head;
     let (content, body) = match &matched.event.content {
         Carriage::Inline(content) => (Some(content.encode()), None),
@@ -103,8 +137,13 @@ async fn write_match(connection: &mut SqliteConnection, matched: &MatchRecord) -
     .bind(body.map(|body| body.day.0))
     .bind(body.map(|body| body.length))
     .bind(content)
-    .execute(&mut *connection)
+    .execute(connection)
     .await?;
+    Ok(())
+}
+
+async fn write_pending(connection: &mut SqliteConnection, matched: &MatchRecord) -> Result<(), Fault> {
+    let head = &matched.event.head;
     for decision in matched.decisions.iter().filter(|decision| decision.verdict.matched) {
         let row = NewDelivery {
             delivery: &DeliveryRef {
@@ -205,7 +244,9 @@ impl NewDelivery<'_> {
     async fn advance(&self, connection: &mut SqliteConnection) -> Result<bool, Fault> {
         let done = sqlx::query(
             "UPDATE deliveries SET state = ?3, attempt = max(attempt, ?4), next_at = ?5, reason = ?6, superseded_by = ?7, \
-             updated_at = ?8 WHERE day = ?1 AND id = ?2 AND state = 'pending' AND (?3 <> 'pending' OR ?4 > attempt)",
+             updated_at = ?8 WHERE day = ?1 AND id = ?2 AND state IN ('pending', 'parked') \
+             AND (?3 NOT IN ('pending', 'parked') OR ?4 > attempt \
+             OR (?4 = attempt AND ?3 = 'parked' AND state = 'pending'))",
         )
         .bind(self.delivery.event.day().0)
         .bind(self.delivery.id().0.as_bytes().to_vec())

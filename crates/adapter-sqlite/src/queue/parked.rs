@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use postrider_domain::message::{Queue, TraceContext};
+use postrider_domain::message::{DeliverMessage, Queue, TraceContext};
 use postrider_ports::error::{PortError, PortResult};
-use postrider_ports::queue::{Parked, ParkedMessage};
+use postrider_ports::queue::{HeldDelivery, Parked, ParkedMessage};
+use postrider_wire::Wire;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use super::publish::NewRow;
+use super::{DELIVERY_LIMIT, code};
 use crate::database::Database;
 use crate::fault::{Fault, port_error};
 use crate::instant;
@@ -41,6 +43,36 @@ pub(super) async fn put_aside(
     Ok(())
 }
 
+/// Parks what dead processes held once too often; its leases end with it.
+pub(super) async fn put_aside_poison(connection: &mut SqliteConnection, now: i64) -> Result<(), sqlx::Error> {
+    let reason = format!(
+        "whoever held it never came to an end with it: it was held {DELIVERY_LIMIT} times when the process died, or given up"
+    );
+    for queue in Queue::ALL {
+        sqlx::query(
+            "INSERT INTO parked (queue, reason, parked_at, deliveries, trace_parent, trace_state, body) \
+             SELECT ?2, ?3, ?4, m.redeliveries, m.trace_parent, m.trace_state, m.body \
+             FROM leases l CROSS JOIN messages m ON m.seq = l.seq WHERE l.queue = ?1 AND m.failures >= ?5 ORDER BY l.seq",
+        )
+        .bind(code(queue))
+        .bind(queue.as_str())
+        .bind(&reason)
+        .bind(now)
+        .bind(DELIVERY_LIMIT)
+        .execute(&mut *connection)
+        .await?;
+    }
+    sqlx::query(
+        "DELETE FROM messages WHERE seq IN \
+         (SELECT l.seq FROM leases l CROSS JOIN messages m ON m.seq = l.seq WHERE m.failures >= ?1)",
+    )
+    .bind(DELIVERY_LIMIT)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query("DELETE FROM leases WHERE seq NOT IN (SELECT seq FROM messages)").execute(connection).await?;
+    Ok(())
+}
+
 #[async_trait]
 impl Parked for Database {
     async fn park(&self, queue: &str, reason: &str, body: &[u8]) -> PortResult<()> {
@@ -61,6 +93,13 @@ impl Parked for Database {
             })
         });
         self.shared.writer.single("park an input", work).await
+    }
+
+    async fn count(&self) -> PortResult<u64> {
+        let fail = |error| port_error("count parked messages", error);
+        let mut reader = self.reader("count parked messages").await?;
+        let row = sqlx::query("SELECT COUNT(*) FROM parked").fetch_one(&mut *reader).await.map_err(fail)?;
+        Ok(u64::try_from(row.try_get::<i64, _>(0).map_err(fail)?).unwrap_or(0))
     }
 
     async fn list(&self, after: Option<i64>, max: usize) -> PortResult<Vec<ParkedMessage>> {
@@ -108,14 +147,26 @@ impl Parked for Database {
 }
 
 fn message(row: &SqliteRow) -> Result<ParkedMessage, sqlx::Error> {
+    let (queue, body): (String, Vec<u8>) = (row.try_get("queue")?, row.try_get("body")?);
     Ok(ParkedMessage {
         id: row.try_get("id")?,
-        queue: row.try_get("queue")?,
+        holds: holds(&queue, &body),
+        queue,
         reason: row.try_get("reason")?,
         parked_at: instant::at(row, "parked_at")?,
         deliveries: row.try_get("deliveries")?,
-        body: row.try_get("body")?,
+        body,
     })
+}
+
+/// The deliveries that wait for a message of this queue.
+fn holds(queue: &str, body: &[u8]) -> Vec<HeldDelivery> {
+    match Queue::parse(queue) {
+        Some(Queue::Deliver(_)) => {
+            DeliverMessage::decode(body).map(|message| HeldDelivery::of(&message)).unwrap_or_default()
+        }
+        _ => Vec::new(),
+    }
 }
 
 async fn put_back(connection: &mut SqliteConnection, id: i64) -> Result<Option<Queue>, Fault> {

@@ -1,7 +1,7 @@
 //! What a killed process leaves, and what the next one makes of it.
 
 use postrider_domain::message::{Lane, Queue};
-use postrider_ports::queue::{Depth, Depths, Publish};
+use postrider_ports::queue::{Depth, Depths, Parked, Publish};
 
 use postrider_testkit::builders::{deliver, outgoing};
 
@@ -44,16 +44,23 @@ async fn nothing_that_was_answered_is_missing_after_a_crash_at_any_point() {
 }
 
 #[tokio::test]
-async fn a_crash_is_not_counted_against_a_message() {
+async fn what_was_held_at_twenty_crashes_is_parked_and_what_was_not_is_handed_out() {
     let mut rig = Rig::new().await;
     rig.publish(&["held"]).await;
-    for round in 0..25 {
+    for round in 0..20 {
         let received = rig.events().receive(1).await.expect("received");
         assert_eq!(received[0].redeliveries, round);
+        rig.publish(&["late"]).await;
         let next = rig.after_crash().await;
         drop(received);
         rig = next;
     }
+    let parked = rig.database.list(None, 10).await.expect("listed");
+    assert_eq!((parked.len(), parked[0].deliveries, parked[0].queue.as_str()), (1, 20, "events"));
+    assert!(parked[0].reason.contains("held 20 times when the process died"), "{}", parked[0].reason);
+    let left = rig.events().receive(50).await.expect("received");
+    assert_eq!(left.len(), 20);
+    assert!(left.iter().all(|one| one.redeliveries == 0), "nobody had them at a crash");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod filters;
 mod generations;
+mod parking;
 mod reading;
 mod writing;
 
@@ -11,28 +12,32 @@ use std::sync::Arc;
 use postrider_domain::event::Carried;
 use postrider_domain::record::Record;
 use postrider_ports::bodies::Bodies;
-use postrider_ports::log::{DeliveryRow, EventRow, LogQuery, LogRead, LogWrite, Retention};
+use postrider_ports::log::{DeliveryRow, EventRow, LogQuery, LogRead, LogWrite, Reopen, Retention};
 use postrider_ports::progress::Progresses;
 
 use super::{Bench, Fault, suite};
 use crate::builders::{EventBuilder, SPACE, event, event_id, space};
 
 /// Everything the log is for.
-pub trait LogAdapter: LogWrite + LogRead + Progresses + Retention + Bodies {}
+pub trait LogAdapter: LogWrite + Reopen + LogRead + Progresses + Retention + Bodies {}
 
-impl<T: LogWrite + LogRead + Progresses + Retention + Bodies> LogAdapter for T {}
+impl<T: LogWrite + Reopen + LogRead + Progresses + Retention + Bodies> LogAdapter for T {}
 
 suite!(
     "the log",
     dyn LogAdapter,
     [
         writing::the_order_of_arrival_does_not_matter,
+        writing::an_event_told_in_parts_is_one_in_any_order,
         writing::what_is_written_twice_is_there_once,
         writing::a_final_state_never_reopens,
         writing::a_delivery_only_moves_forward,
         writing::an_end_without_a_call_keeps_the_number_of_attempts,
         writing::a_record_that_cannot_be_stored_keeps_no_other_out,
         writing::what_was_written_is_there_after_a_kill,
+        parking::what_is_parked_says_so_in_any_order,
+        parking::what_is_parked_goes_on_with_its_next_attempt_or_ends,
+        parking::what_was_put_back_is_pending_and_nothing_else_is,
         reading::an_event_is_shown_with_everything_it_caused,
         reading::a_large_content_is_shown_from_the_bodies,
         reading::another_space_sees_nothing,

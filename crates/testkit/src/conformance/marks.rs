@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_domain::delivery::DeliveryState::{self, Delivered, GivenUp, Pending};
+use postrider_domain::delivery::DeliveryState::{self, Delivered, GivenUp, Parked, Pending};
 use postrider_domain::delivery::{DeliveryId, Progress};
 use postrider_ports::progress::{MARKED_FOR, Marks};
 use tokio::task::JoinSet;
@@ -67,6 +67,11 @@ async fn a_mark_only_moves_forward(bench: &MarksBench<'_>) -> Checked {
         (at(Pending, 1), at(Pending, 1)),
         (at(Pending, 3), at(Pending, 3)),
         (at(Pending, 2), at(Pending, 3)),
+        (at(Parked, 2), at(Pending, 3)),
+        (at(Parked, 3), at(Parked, 3)),
+        (at(Pending, 3), at(Parked, 3)),
+        (at(Pending, 4), at(Pending, 4)),
+        (at(Parked, 4), at(Parked, 4)),
         (at(GivenUp, 3), at(GivenUp, 3)),
         (at(Pending, 9), at(GivenUp, 3)),
         (at(Delivered, 9), at(GivenUp, 3)),

@@ -1,18 +1,23 @@
 //! The suite for messages put aside, and for bytes that are no message.
 
-use postrider_domain::message::{EventMessage, Queue, TraceContext};
+use postrider_domain::delivery::DeliveryRef;
+use postrider_domain::message::{DeliverMessage, EventMessage, Queue, TraceContext};
 use postrider_ports::error::PortErrorKind;
-use postrider_ports::queue::{Outgoing, ParkedMessage, Publish};
+use postrider_ports::queue::{HeldDelivery, Message, Outgoing, ParkedMessage, Publish};
 
-use super::queue::{QueueAdapter, QueueBench, events, id_of, next, nothing_else_is_ready, publish};
+use super::queue::{
+    QueueAdapter, QueueBench, deliveries, events, id_of, next, nothing_else_is_ready, publish,
+};
 use super::{Checked, Fault, ensure, same, suite};
-use crate::builders::event;
+use crate::builders::{deliver, event, outgoing, webhook_id};
 
 suite!(
     "parked messages",
     dyn QueueAdapter,
     [
         bytes_put_aside_are_listed_as_they_were,
+        a_message_put_aside_names_the_deliveries_that_wait_for_it,
+        the_count_is_what_the_list_has,
         the_list_goes_from_the_oldest_on_page_by_page,
         a_redriven_message_is_a_suspect_whose_count_is_zero,
         a_redriven_message_keeps_its_trace,
@@ -39,6 +44,39 @@ async fn bytes_put_aside_are_listed_as_they_were(bench: &QueueBench<'_>) -> Chec
     same!(parked.body, [0xff, 0x00, b'x'], "the bytes");
     same!(parked.parked_at, postrider_ports::clock::Clock::now(&*bench.clock), "when");
     same!(parked.deliveries, 0, "how often it had been handed out");
+    Ok(())
+}
+
+async fn a_message_put_aside_names_the_deliveries_that_wait_for_it(bench: &QueueBench<'_>) -> Checked {
+    let event = event("Entry.publish").carried();
+    let mut message = deliver(&event, &["w1", "w2"]);
+    message.targets[1].attempt = 3;
+    message.targets[1].generation = 1;
+    Publish::<DeliverMessage>::publish(&*bench.on, vec![outgoing(message.clone())]).await?;
+    let mut consumer = deliveries(&bench.on, message.queue());
+    next(&mut *consumer).await?.lease.park("for a person").await?;
+    let held = |webhook, generation, attempt| HeldDelivery {
+        delivery: DeliveryRef { event: event.head.clone(), webhook: webhook_id(webhook), generation },
+        attempt,
+    };
+    same!(only(bench).await?.holds, [held("w1", 0, 0), held("w2", 1, 2)], "the deliveries");
+    bench.on.discard(only(bench).await?.id).await?;
+    publish(&bench.on, "a").await?;
+    next(&mut *events(&bench.on)).await?.lease.park("for a person").await?;
+    same!(only(bench).await?.holds, [], "deliveries of an event that was not matched");
+    Ok(())
+}
+
+async fn the_count_is_what_the_list_has(bench: &QueueBench<'_>) -> Checked {
+    same!(bench.on.count().await?, 0, "of nothing");
+    for body in [b"a", b"b", b"c"] {
+        bench.on.park("inbox", "malformed", body).await?;
+    }
+    same!(bench.on.count().await?, 3, "after three");
+    let first = bench.on.list(None, 1).await?;
+    let id = first.first().map_or(4711, |one| one.id);
+    ensure!(bench.on.discard(id).await?, "it is there to be discarded");
+    same!(bench.on.count().await?, 2, "after one was discarded");
     Ok(())
 }
 

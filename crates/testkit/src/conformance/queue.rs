@@ -65,6 +65,7 @@ suite!(
         reopening::what_was_published_is_there_after_a_kill,
         reopening::what_was_leased_comes_back_as_redelivered_after_a_kill,
         reopening::what_was_acknowledged_stays_gone_after_a_kill,
+        reopening::what_ends_its_process_every_time_is_parked_in_the_end,
         reopening::what_was_put_off_is_still_due_after_a_kill,
     ]
 );

@@ -1,11 +1,12 @@
 //! The suite for forgetting what is too old.
 
+use postrider_domain::delivery::DeliveryState;
 use postrider_domain::event::{Carriage, Carried};
 use postrider_domain::timestamp::Day;
 
 use super::log::{LogAdapter, LogBench, all, an_event, shown, write};
 use super::{Checked, Fault, ensure, same, suite};
-use crate::builders::{SPACE, call, event_id, matched, space};
+use crate::builders::{SPACE, call, event_id, matched, settled, space};
 use crate::clock::START;
 
 suite!(
@@ -62,12 +63,15 @@ async fn a_pending_delivery_keeps_its_event_and_its_body(bench: &LogBench<'_>) -
     let content = an_event("e1").data(r#""large""#).build().content;
     let body = bench.on.put(old.head.day(), &content).await?;
     let stored = Carried { content: Carriage::Stored(body), ..old };
-    write(&bench.on, &[matched(&stored, &["w1", "w2"], &[]), call(&stored, "w2", 1).record()]).await?;
+    let parked = settled(&stored, "w3", DeliveryState::Parked, START);
+    let records = [matched(&stored, &["w1", "w2", "w3"], &[]), call(&stored, "w2", 1).record(), parked];
+    write(&bench.on, &records).await?;
     remove_all(bench, START.day()).await?;
     let row = shown(&bench.on, "e1").await?;
     same!(row.event.content, content, "the content of an event that a pending delivery needs");
     let left: Vec<_> = row.deliveries.iter().map(|row| row.delivery.webhook.as_str()).collect();
     ensure!(left.contains(&"w1"), "the pending delivery must stay, there are {left:?}");
+    ensure!(left.contains(&"w3"), "the parked delivery must stay, there are {left:?}");
     Ok(())
 }
 

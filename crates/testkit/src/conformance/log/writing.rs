@@ -45,6 +45,34 @@ fn permutations() -> Vec<[usize; 4]> {
     all.filter(|order| (0..4).all(|one| order.contains(&one))).collect()
 }
 
+pub(in super::super) async fn an_event_told_in_parts_is_one_in_any_order(bench: &LogBench<'_>) -> Checked {
+    let orders = [[0, 1, 2], [2, 1, 0], [1, 0, 2]];
+    for (number, order) in orders.into_iter().enumerate() {
+        let id = format!("parts-{number}");
+        let event = an_event(&id).carried();
+        let mut parts = [
+            matched(&event, &["w1"], &["w9"]),
+            matched(&event, &["w2", "w3"], &[]),
+            matched(&event, &["w4"], &[]),
+        ];
+        for (part, record) in (0..).zip(&mut parts) {
+            let Record::Matched(record) = record else { return Err(Fault::new("a match record")) };
+            record.part = part;
+        }
+        for at in order {
+            write(&bench.on, &parts[at..=at]).await?;
+        }
+        let row = shown(&bench.on, &id).await?;
+        let listed: Vec<_> = row.decisions.iter().map(|one| one.webhook.as_str()).collect();
+        same!(listed, ["w1", "w9"], "what the first part says");
+        let pending = row.deliveries.iter().filter(|row| row.state == DeliveryState::Pending);
+        let mut pending: Vec<_> = pending.map(|row| row.delivery.webhook.as_str()).collect();
+        pending.sort_unstable();
+        same!(pending, ["w1", "w2", "w3", "w4"], "the deliveries of all parts");
+    }
+    Ok(())
+}
+
 pub(in super::super) async fn the_order_of_arrival_does_not_matter(bench: &LogBench<'_>) -> Checked {
     let mut first = None;
     for (number, order) in permutations().into_iter().enumerate() {

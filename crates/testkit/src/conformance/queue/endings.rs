@@ -6,7 +6,7 @@ use super::{QueueBench, events, id_of, next, nothing_else_is_ready, publish, pub
 use crate::conformance::{Checked, ensure, same};
 
 /// The delivery limit (DESIGN §4.2).
-const LIMIT: u32 = 20;
+pub(super) const LIMIT: u32 = 20;
 
 pub(super) async fn an_acknowledged_message_is_forgotten(bench: &QueueBench<'_>) -> Checked {
     publish(&bench.on, "a").await?;

@@ -1,10 +1,12 @@
 //! What a kill leaves behind. Adapters that keep nothing are passed over.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use postrider_domain::message::{DeliverMessage, Queue};
 use postrider_ports::queue::{Depth, Outgoing, Publish};
 
+use super::endings::LIMIT;
 use super::{
     LATE, QueueBench, deliveries, events, id_of, ids, next, nothing_else_is_ready, publish, publish_all, take,
 };
@@ -51,6 +53,34 @@ pub(super) async fn what_was_acknowledged_stays_gone_after_a_kill(bench: &QueueB
     let Some(again) = bench.reopened().await else { return Ok(()) };
     same!(again.list(None, 10).await?.len(), 1, "parked messages");
     nothing_else_is_ready(&again).await
+}
+
+/// Poison that no process survives. Bounded: a broker hands it out 20 times again after the first, a file 20 times in all.
+pub(super) async fn what_ends_its_process_every_time_is_parked_in_the_end(bench: &QueueBench<'_>) -> Checked {
+    publish(&bench.on, "poison").await?;
+    let mut on = Arc::clone(&bench.on);
+    let mut held = Vec::new();
+    for crashes in 0..=LIMIT {
+        let parked = on.list(None, 10).await?;
+        if let Some(message) = parked.first() {
+            ensure!(crashes >= LIMIT, "parked after {crashes} crashes, the limit is {LIMIT}");
+            same!(message.queue, Queue::Events.as_str(), "where it was");
+            same!(message.deliveries, LIMIT, "how often it had been handed out");
+            ensure!(message.reason.contains("never came to an end"), "the reason: {}", message.reason);
+            return nothing_else_is_ready(&on).await;
+        }
+        held.push(next(&mut *events(&on)).await?);
+        let Some(again) = bench.reopened_from(on).await else { return Ok(()) };
+        on = again;
+    }
+    ensure!(bench.behind_a_broker(), "after {LIMIT} crashes and one more it is not parked");
+    // A broker moves it in its own time.
+    while on.count().await? == 0 {}
+    let parked = on.list(None, 10).await?;
+    same!(parked.iter().map(|one| one.queue.as_str()).collect::<Vec<_>>(), ["events"], "where it was");
+    ensure!(parked[0].reason.contains("delivery_limit"), "the reason: {}", parked[0].reason);
+    ensure!(parked[0].parked_at.unix_ms() > 0, "when it was parked");
+    nothing_else_is_ready(&on).await
 }
 
 pub(super) async fn what_was_put_off_is_still_due_after_a_kill(bench: &QueueBench<'_>) -> Checked {
