@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use postrider_control::{Control, ParkedMessage};
+use postrider_control::{Control, HeldDelivery, ParkedMessage};
 use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -62,7 +62,7 @@ async fn list(
 
 /// Show a parked message
 ///
-/// With its body.
+/// With its body and the deliveries that wait for it.
 #[utoipa::path(
     get,
     path = "/parked/{message}",
@@ -83,7 +83,8 @@ async fn show(
 
 /// Put a parked message back
 ///
-/// Into the queue it came from, as a suspect.
+/// Into the queue it came from, as a possible copy: what was done before is not done again. The deliveries that wait for it
+/// are `pending` again.
 #[utoipa::path(
     post,
     path = "/parked/{message}/redrive",
@@ -106,7 +107,7 @@ async fn redrive(
 
 /// Drop a parked message
 ///
-/// For ever.
+/// For ever. The deliveries that wait for it become `cancelled`, with the reason.
 #[utoipa::path(
     delete,
     path = "/parked/{message}",
@@ -141,12 +142,26 @@ fn head(message: &ParkedMessage) -> Value {
     })
 }
 
-/// With the body: `body` if it is text, else `bodyBase64`.
+/// With the body: `body` if it is text, else `bodyBase64`; and with the deliveries that wait for it.
 fn whole(message: &ParkedMessage) -> Value {
     let mut written = head(message);
+    written["holds"] = message.holds.iter().map(held).collect();
     match std::str::from_utf8(&message.body) {
         Ok(text) => written["body"] = json!(text),
         Err(_) => written["bodyBase64"] = json!(STANDARD.encode(&message.body)),
     }
     written
+}
+
+fn held(held: &HeldDelivery) -> Value {
+    let head = &held.delivery.event;
+    json!({
+        "delivery": held.delivery.id().to_string(),
+        "space": head.scope.space.as_str(),
+        "environment": head.scope.environment.as_str(),
+        "event": head.id.as_str(),
+        "webhook": held.delivery.webhook.as_str(),
+        "generation": held.delivery.generation,
+        "attempts": held.attempt,
+    })
 }

@@ -53,7 +53,7 @@ use postrider_ports::access::{Spaces, Tokens};
 use postrider_ports::bodies::Bodies;
 use postrider_ports::clock::{Clock, Random};
 use postrider_ports::keys::Keys;
-use postrider_ports::log::LogRead;
+use postrider_ports::log::{LogRead, LogWrite, Reopen};
 use postrider_ports::queue::{Depths, Parked, Publish};
 use postrider_ports::registry::Registry;
 use postrider_ports::secrets::Secrets;
@@ -70,7 +70,7 @@ pub use postrider_dialects::{names as dialect_names, source_names as source_dial
 pub use postrider_ports::access::Space;
 pub use postrider_ports::error::{PortError, PortErrorKind};
 pub use postrider_ports::log::{Cursor, DeliveryRow, EXACT_TOTAL, EventRow, LogQuery, Order, Page};
-pub use postrider_ports::queue::{Depth, ParkedMessage};
+pub use postrider_ports::queue::{Depth, HeldDelivery, ParkedMessage};
 
 /// What an operator decides about management.
 #[derive(Debug, Clone)]
@@ -99,6 +99,10 @@ pub struct Deps {
     pub registry: Arc<dyn Registry>,
     /// Events, deliveries and calls.
     pub log: Arc<dyn LogRead>,
+    /// Where a person's decision on parked messages is noted.
+    pub write: Arc<dyn LogWrite>,
+    /// Where it is noted that deliveries are parked no longer.
+    pub reopen: Arc<dyn Reopen>,
     /// Large contents, for what is sent again.
     pub bodies: Arc<dyn Bodies>,
     /// The tokens.

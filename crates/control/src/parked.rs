@@ -1,8 +1,11 @@
 //! Parked messages: what could not be processed, looked at, put back or dropped by a person. They are of no one space (what
 //! is malformed may name none), so only who rules the instance may see them.
 
+use postrider_domain::delivery::DeliveryState;
+use postrider_domain::record::{Record, SettledRecord};
 use postrider_ports::error::{PortError, PortErrorKind};
-use postrider_ports::queue::ParkedMessage;
+use postrider_ports::progress::Asked;
+use postrider_ports::queue::{HeldDelivery, ParkedMessage};
 
 use crate::Control;
 use crate::access::Actor;
@@ -36,20 +39,50 @@ impl Control {
         found.into_iter().find(|message| message.id == id).ok_or_else(|| missing(id))
     }
 
-    /// Puts it back where it was, as a suspect. What never was a message cannot go back. Needs `admin` of the instance.
+    /// Puts it back where it was, as a suspect; the deliveries that wait for it are pending again. What never was a message
+    /// cannot go back. Needs `admin` of the instance.
     pub async fn redrive(&self, actor: &Actor, id: i64) -> ControlResult<()> {
-        actor.must_rule()?;
+        let message = self.parked_message(actor, id).await?;
         // Permanent: the port has no queue for it.
         let refused = |error: PortError| match error.kind {
             PortErrorKind::Permanent => ControlError::Conflict(error.to_string()),
             _ => error.into(),
         };
-        if self.deps.parked.redrive(id).await.map_err(refused)? { Ok(()) } else { Err(missing(id)) }
+        if !self.deps.parked.redrive(id).await.map_err(refused)? {
+            return Err(missing(id));
+        }
+        if message.holds.is_empty() {
+            return Ok(());
+        }
+        let asked = |held: &HeldDelivery| Asked { id: held.delivery.id(), day: held.delivery.event.day() };
+        let waiting: Vec<Asked> = message.holds.iter().map(asked).collect();
+        // It is back in its queue, and that is what was asked; should this fail, the log hears of it with the next attempt.
+        drop(self.deps.reopen.reopen(&waiting, self.now()).await);
+        Ok(())
     }
 
-    /// Deletes it for ever. Needs `admin` of the instance.
+    /// Deletes it for ever. The deliveries that wait for it are cancelled, with the reason; that comes first, so that no
+    /// delivery waits for what is not there. Needs `admin` of the instance.
     pub async fn drop_parked(&self, actor: &Actor, id: i64) -> ControlResult<()> {
-        actor.must_rule()?;
+        let message = self.parked_message(actor, id).await?;
+        let at = self.now();
+        let cancelled = |held: &HeldDelivery| {
+            Record::Settled(SettledRecord {
+                delivery: held.delivery.clone(),
+                state: DeliveryState::Cancelled,
+                attempt: held.attempt,
+                reason: format!(
+                    "its message was parked and a person dropped it; it was parked because {}",
+                    message.reason
+                ),
+                by: None,
+                at,
+            })
+        };
+        let records: Vec<Record> = message.holds.iter().map(cancelled).collect();
+        if !records.is_empty() {
+            self.deps.write.write(&records).await?;
+        }
         if self.deps.parked.discard(id).await? { Ok(()) } else { Err(missing(id)) }
     }
 }

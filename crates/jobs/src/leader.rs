@@ -11,6 +11,8 @@ use postrider_runtime::health::Component;
 use tracing::{info, warn};
 
 use crate::ailing::Nurse;
+use crate::parked::{Memory, Watch};
+use crate::reconcile::{self, Reconciler};
 use crate::retention::Sweeper;
 use crate::{Deps, Settings};
 
@@ -21,6 +23,8 @@ pub(crate) struct Candidate {
     days: Arc<dyn Days>,
     sweeper: Sweeper,
     nurse: Nurse,
+    watch: Watch,
+    reconciler: Reconciler,
     clock: Arc<dyn Clock>,
     health: Component,
     /// What the present term has done; `None` while another leads.
@@ -36,14 +40,33 @@ struct Term {
     sweep_at: Option<Timestamp>,
     /// When webhooks that are not well are looked after next; `None` is at once.
     round_at: Option<Timestamp>,
+    /// What of the parked messages was noted.
+    parked: Memory,
+    /// What was seen of the broker.
+    broker: reconcile::Watch,
 }
 
 impl Candidate {
     pub(crate) fn new(settings: Settings, deps: Deps) -> Self {
-        let Deps { leadership, days, retention, wellness, registry, disable, log, clock, health } = deps;
+        let Deps {
+            leadership,
+            days,
+            retention,
+            wellness,
+            registry,
+            disable,
+            log,
+            write,
+            parked,
+            reconcile,
+            clock,
+            health,
+        } = deps;
+        let watch = Watch { parked, log: write, clock: Arc::clone(&clock) };
         let nurse = Nurse { wellness, registry, disable, log, clock: Arc::clone(&clock) };
         let sweeper = Sweeper::new(retention, Arc::clone(&clock), settings.retention_days);
-        Self { settings, leadership, days, sweeper, nurse, clock, health, term: None }
+        let reconciler = Reconciler::new(settings.reconcile.clone(), reconcile, Arc::clone(&clock));
+        Self { settings, leadership, days, sweeper, nurse, watch, reconciler, clock, health, term: None }
     }
 
     /// Asks whether it leads, and does what is due then; returns when to ask again.
@@ -55,7 +78,11 @@ impl Candidate {
         };
         self.prepare(&mut term).await;
         self.look_after(&mut term).await;
-        let wait = self.sweep(&mut term).await;
+        if let Err(fault) = self.watch.round(&mut term.parked).await {
+            warn!(%fault, "the parked messages cannot be looked at; it is tried again");
+        }
+        let more = self.reconciler.step(&mut term.broker).await;
+        let wait = self.sweep(&mut term).await.min(more.unwrap_or(self.settings.lead_every));
         self.term = Some(term);
         wait.min(self.settings.lead_every)
     }

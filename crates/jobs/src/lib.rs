@@ -7,6 +7,8 @@
 
 mod ailing;
 mod leader;
+mod parked;
+pub mod reconcile;
 mod retention;
 
 use std::sync::Arc;
@@ -15,7 +17,8 @@ use std::time::Duration;
 use postrider_ports::clock::Clock;
 use postrider_ports::error::PortError;
 use postrider_ports::leader::Leadership;
-use postrider_ports::log::{Days, LogRead, Retention};
+use postrider_ports::log::{Days, LogRead, LogWrite, Retention};
+use postrider_ports::queue::Parked;
 use postrider_ports::registry::{Disable, Registry};
 use postrider_ports::wellness::Wellness;
 use postrider_runtime::health::Component;
@@ -24,6 +27,7 @@ use postrider_runtime::shutdown::Shutdown;
 use crate::leader::Candidate;
 
 pub use ailing::Nurse;
+pub use parked::{Memory, Watch};
 pub use retention::{LONGEST_OPEN_RETRY, Sweeper};
 
 /// What an operator can choose.
@@ -39,6 +43,8 @@ pub struct Settings {
     pub round_every: Duration,
     /// How often the term is asked for, or kept; well below the 30 s after which a silent leader loses it.
     pub lead_every: Duration,
+    /// How carefully open deliveries are put back.
+    pub reconcile: reconcile::Settings,
 }
 
 /// What the service stands on.
@@ -57,6 +63,12 @@ pub struct Deps {
     pub disable: Arc<dyn Disable>,
     /// How calls ended.
     pub log: Arc<dyn LogRead>,
+    /// Where it is noted which deliveries are parked.
+    pub write: Arc<dyn LogWrite>,
+    /// What could not be processed.
+    pub parked: Arc<dyn Parked>,
+    /// What tells that the broker lost its disk, and puts back what it held.
+    pub reconcile: reconcile::Ports,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Where it says whether it can do its work.
@@ -71,6 +83,7 @@ impl Default for Settings {
             breath: Duration::from_millis(50),
             round_every: Duration::from_secs(300),
             lead_every: Duration::from_secs(5),
+            reconcile: reconcile::Settings::default(),
         }
     }
 }

@@ -7,15 +7,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::FutureExt;
 use postrider_domain::timestamp::{DAY_MS, Day, Timestamp};
-use postrider_jobs::{Deps, LONGEST_OPEN_RETRY, Settings, Sweeper, run};
+use postrider_jobs::{Deps, LONGEST_OPEN_RETRY, Settings, Sweeper, reconcile, run};
 use postrider_ports::clock::Clock;
 use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::leader::Leadership;
 use postrider_ports::log::{Removed, Retention};
 use postrider_runtime::health::Health;
 use postrider_runtime::shutdown::Shutdown;
-use postrider_testkit::ManualClock;
+use postrider_testkit::reconcile::{MemoryEpochs, MemoryRuns, NoMarks};
+use postrider_testkit::{ManualClock, SeededRandom};
 use postrider_testkit::log::MemoryLog;
+use postrider_testkit::queue::MemoryQueue;
 use postrider_testkit::store::MemoryStore;
 use tokio::task::unconstrained;
 
@@ -59,6 +61,7 @@ impl World {
 
     fn run(&self, retention: &Arc<FakeRetention>) -> impl Future<Output = Result<(), PortError>> + use<> {
         let store = Arc::new(MemoryStore::new());
+        let queue = Arc::new(MemoryQueue::new(self.clock.clone()));
         let deps = Deps {
             leadership: Arc::new(Alone),
             days: Arc::new(MemoryLog::new()),
@@ -67,6 +70,18 @@ impl World {
             registry: store.clone(),
             disable: store,
             log: Arc::new(MemoryLog::new()),
+            write: Arc::new(MemoryLog::new()),
+            parked: queue.clone(),
+            reconcile: reconcile::Ports {
+                epochs: Arc::new(MemoryEpochs::new()),
+                runs: Arc::new(MemoryRuns::new()),
+                open: Arc::new(MemoryLog::new()),
+                marks: Arc::new(NoMarks),
+                write: Arc::new(MemoryLog::new()),
+                deliver: queue.clone(),
+                depths: queue,
+                random: Arc::new(SeededRandom::new(1)),
+            },
             clock: self.clock.clone(),
             health: self.health.component("jobs"),
         };

@@ -8,15 +8,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::FutureExt;
 use postrider_domain::timestamp::{Day, Timestamp};
-use postrider_jobs::{Deps, Settings, run};
+use postrider_jobs::{Deps, Settings, reconcile, run};
 use postrider_ports::clock::Clock;
 use postrider_ports::error::{PortError, PortResult};
 use postrider_ports::leader::Leadership;
 use postrider_ports::log::{Days, Removed, Retention};
 use postrider_runtime::health::Health;
 use postrider_runtime::shutdown::Shutdown;
-use postrider_testkit::ManualClock;
+use postrider_testkit::reconcile::{MemoryEpochs, MemoryRuns, NoMarks};
+use postrider_testkit::{ManualClock, SeededRandom};
 use postrider_testkit::log::MemoryLog;
+use postrider_testkit::queue::MemoryQueue;
 use postrider_testkit::store::MemoryStore;
 
 const ROUND: Duration = Duration::from_secs(5);
@@ -104,6 +106,7 @@ impl World {
     fn process(&self, name: &'static str) -> Process {
         let seen = Arc::new(Seen { log: Arc::clone(&self.log), name, me: Arc::new(()) });
         let store = Arc::new(MemoryStore::new());
+        let queue = Arc::new(MemoryQueue::new(self.clock.clone()));
         let deps = Deps {
             leadership: seen.clone(),
             days: seen.clone(),
@@ -112,6 +115,18 @@ impl World {
             registry: store.clone(),
             disable: store,
             log: Arc::new(MemoryLog::new()),
+            write: Arc::new(MemoryLog::new()),
+            parked: queue.clone(),
+            reconcile: reconcile::Ports {
+                epochs: Arc::new(MemoryEpochs::new()),
+                runs: Arc::new(MemoryRuns::new()),
+                open: Arc::new(MemoryLog::new()),
+                marks: Arc::new(NoMarks),
+                write: Arc::new(MemoryLog::new()),
+                deliver: queue.clone(),
+                depths: queue,
+                random: Arc::new(SeededRandom::new(1)),
+            },
             clock: self.clock.clone(),
             health: self.health.component(name),
         };

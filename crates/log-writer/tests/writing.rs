@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::FutureExt;
+use postrider_domain::delivery::DeliveryState;
 use postrider_domain::message::{Queue, RecordsMessage};
 use postrider_domain::record::Record;
 use postrider_log_writer::batch::Batch;
@@ -149,6 +150,36 @@ async fn a_poisoned_record_parks_its_own_message_with_the_reason_and_holds_up_no
     for word in ["record 2 of 3", "record 3 of 3", "record number 3 of the batch is too odd"] {
         assert!(reasons[0].contains(word), "{reasons:?}");
     }
+}
+
+#[tokio::test]
+async fn of_a_call_that_cannot_be_stored_the_outcome_is_kept() {
+    let world = World::new();
+    let log = FakeLog::answers([Ok(vec![poisoned(0), poisoned(1)])]);
+    let event = event("Entry.publish").carried();
+    let retried = call(&event, "w2", 1).failed(500, Some(world.clock.now())).record();
+    let records = vec![call(&event, "w1", 2).record(), retried, call(&event, "w3", 1).record()];
+    world.queue.publish(vec![outgoing(RecordsMessage { records })]).await.expect("stored");
+    world.writer(&log).step().await.expect("written");
+    let batches = log.batches.lock().expect("lock").clone();
+    assert_eq!(batches.len(), 2);
+    let [Record::Settled(outcome)] = batches[1].as_slice() else { panic!("{:?}", batches[1]) };
+    assert_eq!((outcome.delivery.webhook.as_str(), outcome.attempt), ("w1", 2));
+    assert_eq!(outcome.state, DeliveryState::Delivered);
+    assert_eq!(world.parked().await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_outcome_that_cannot_be_kept_now_is_kept_when_the_message_comes_again() {
+    let world = World::new();
+    let odd = || Ok(vec![poisoned(0)]);
+    let log = FakeLog::answers([odd(), Err(PortError::transient("the disk is full")), odd(), Ok(Vec::new())]);
+    world.publish(1).await;
+    let mut writer = world.writer(&log);
+    writer.step().await.expect_err("the store is away");
+    assert!(world.parked().await.is_empty());
+    writer.step().await.expect("written");
+    assert_eq!((log.sizes(), world.parked().await.len()), (vec![1; 4], 1));
 }
 
 #[tokio::test]

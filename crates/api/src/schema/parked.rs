@@ -4,7 +4,7 @@ use utoipa::ToSchema;
 
 use super::link::{ArraySys, Pages};
 use super::only;
-use super::text::{Instant, ParkedId};
+use super::text::{DeliveryId, EnvironmentId, EventId, Instant, ParkedId, SpaceId, WebhookId};
 
 only!(ParkedType = "ParkedMessage");
 
@@ -45,6 +45,21 @@ pub(crate) struct WholeParkedMessage {
     body: Option<String>,
     #[schema(nullable = false)]
     body_base64: Option<String>,
+    holds: Vec<HeldDelivery>,
+}
+
+/// A delivery that waits for a parked message: it is `parked` until the message is put back or dropped.
+#[derive(ToSchema)]
+pub(crate) struct HeldDelivery {
+    delivery: DeliveryId,
+    space: SpaceId,
+    environment: EnvironmentId,
+    event: EventId,
+    webhook: WebhookId,
+    /// 0 for the automatic delivery; each resend is the next.
+    generation: u32,
+    /// Attempts made before the message was parked.
+    attempts: u32,
 }
 
 /// Parked messages, oldest first, without their bodies.

@@ -78,6 +78,8 @@ impl Instance {
             registry: store.clone(),
             log: store.clone(),
             bodies: bodies.clone(),
+            write: bodies.clone(),
+            reopen: bodies.clone(),
             tokens: sources.clone(),
             spaces: sources.clone(),
             sources: sources.clone(),

@@ -1,8 +1,12 @@
 //! Parked messages: listed by pages, shown, put back, dropped, by who rules the instance and nobody else.
 
 use axum::http::Method;
-use postrider_domain::message::Queue;
-use postrider_ports::queue::{Depths, Parked};
+use postrider_domain::delivery::DeliveryState;
+use postrider_domain::event::Carried;
+use postrider_domain::message::{DeliverMessage, Queue};
+use postrider_ports::log::{DeliveryRow, LogRead, LogWrite};
+use postrider_ports::queue::{Consumers, Depths, Message, Parked, Publish};
+use postrider_testkit::builders::{deliver, event, event_id, matched, outgoing, settled, space};
 use serde_json::json;
 
 use crate::harness::Instance;
@@ -84,5 +88,66 @@ async fn only_who_rules_the_instance_sees_parked_messages() {
             let answer = instance.call_as(&token, method.clone(), path, None).await;
             answer.is_error(403, "AccessDenied");
         }
+    }
+}
+
+/// An event whose delivery to two webhooks is parked, here and in the log; the message's path.
+async fn held(instance: &Instance) -> (Carried, String) {
+    let event = event("Entry.publish").id("e1").carried();
+    let at = event.head.accepted_at;
+    let parked = |webhook| settled(&event, webhook, DeliveryState::Parked, at);
+    let records = [matched(&event, &["w1", "w2"], &[]), parked("w1"), parked("w2")];
+    instance.bodies.write(&records).await.expect("written");
+    let message = deliver(&event, &["w1", "w2"]);
+    let mut consumer = Consumers::<DeliverMessage>::consumer(&instance.queue, Message::queue(&message));
+    instance.queue.publish(vec![outgoing(message)]).await.expect("published");
+    let received = consumer.receive(1).await.expect("received").pop().expect("one");
+    received.lease.park("it ends every process").await.expect("parked");
+    let listed = instance.get("/parked").await;
+    (event, format!("/parked/{}", listed.body["items"][0]["sys"]["id"].as_str().expect("an id")))
+}
+
+async fn rows(instance: &Instance) -> Vec<DeliveryRow> {
+    let row = instance.bodies.event(&space("default"), &event_id("e1")).await.expect("read");
+    row.expect("it is there").deliveries
+}
+
+#[tokio::test]
+async fn a_parked_message_shows_which_deliveries_wait_for_it() {
+    let instance = Instance::start().await;
+    let (_, path) = held(&instance).await;
+    let shown = instance.get(&path).await;
+    let holds = shown.body["holds"].as_array().expect("deliveries");
+    assert_eq!(holds.len(), 2, "{}", shown.text);
+    assert_eq!((&holds[0]["event"], &holds[1]["webhook"]), (&json!("e1"), &json!("w2")));
+    assert_eq!((&holds[0]["space"], &holds[0]["attempts"]), (&json!("default"), &json!(0)));
+    assert_eq!(holds[0]["delivery"], rows(&instance).await[0].id.to_string());
+}
+
+#[tokio::test]
+async fn deliveries_whose_message_is_put_back_are_pending_again() {
+    let instance = Instance::start().await;
+    let (event, path) = held(&instance).await;
+    assert!(rows(&instance).await.iter().all(|row| row.state == DeliveryState::Parked));
+    let known = settled(&event, "w2", DeliveryState::Delivered, event.head.accepted_at);
+    instance.bodies.write(&[known]).await.expect("written");
+    assert_eq!(instance.post(&format!("{path}/redrive"), &json!({})).await.status, 204);
+    let rows = rows(&instance).await;
+    let states: Vec<_> = rows.iter().map(|row| row.state).collect();
+    assert_eq!(states, [DeliveryState::Pending, DeliveryState::Delivered], "what has ended stays");
+}
+
+#[tokio::test]
+async fn deliveries_whose_message_is_dropped_are_cancelled_and_say_why() {
+    let instance = Instance::start().await;
+    let (_, path) = held(&instance).await;
+    assert_eq!(instance.delete(&path).await.status, 204);
+    for row in rows(&instance).await {
+        assert_eq!(row.state, DeliveryState::Cancelled);
+        let reason = row.reason.expect("a reason");
+        assert!(
+            reason.contains("a person dropped it") && reason.contains("it ends every process"),
+            "{reason}"
+        );
     }
 }

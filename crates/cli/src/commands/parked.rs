@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::call_text::with_next;
 use super::listing::Part;
 use crate::Context;
-use crate::client::{Account, Client, encode};
+use crate::client::{Account, encode};
 use crate::exit::Code;
 use crate::indent::indented;
 use crate::output::{instant, table, text};
@@ -21,18 +21,18 @@ const REASON: usize = 120;
 pub enum Parked {
     /// List what could not be processed, oldest first, and why
     List(List),
-    /// Show one message with its body
+    /// Show one message with its body and the deliveries that wait for it
     Show(One),
-    /// Put a message back into its queue, once what kept it from being processed is mended
-    Redrive(One),
-    /// Delete a message for ever
-    Drop(One),
+    /// Put messages back into their queues, once what kept them from being processed is mended
+    Redrive(Several),
+    /// Delete messages for ever; the deliveries that wait for them are cancelled
+    Drop(Several),
 }
 
 /// The flags of `parked list`.
 #[derive(Debug, Args)]
 #[command(after_help = "The token must rule the whole instance: what is malformed may name no space.\n\n\
-    Examples:\n  postrider parked list\n  postrider parked show 1795276912123\n  postrider parked redrive 1795276912123")]
+    Examples:\n  postrider parked list\n  postrider parked show 1795276912123\n  postrider parked redrive 1795276912123 1795276912124")]
 pub struct List {
     #[command(flatten)]
     part: Part,
@@ -50,6 +50,16 @@ pub struct One {
     account: Account,
 }
 
+/// The ids of one message or more.
+#[derive(Debug, Args)]
+pub struct Several {
+    /// The messages' ids, as `parked list` shows them
+    #[arg(value_name = "MESSAGE", required = true)]
+    ids: Vec<String>,
+    #[command(flatten)]
+    account: Account,
+}
+
 /// Runs `parked …`. Parked messages are of no one space: the token must rule the instance.
 pub async fn run(parked: Parked, context: &Context) -> anyhow::Result<Code> {
     let output = context.output;
@@ -58,32 +68,50 @@ pub async fn run(parked: Parked, context: &Context) -> anyhow::Result<Code> {
             let client = list.account.client(context)?;
             list.part.print((&client, "/parked"), Vec::new(), output.json, row, listed).await?;
         }
-        Parked::Show(one) => output.answer(&one.client(context)?.get(&one.path()).await?, shown),
-        Parked::Redrive(one) => {
-            one.client(context)?.post(&format!("{}/redrive", one.path()), &json!({})).await?;
-            output.print(&json!({ "redriven": one.id }), |_| {
-                format!(
-                    "{} is in its queue again; if it fails again, it is parked again under a new id",
-                    one.id
-                )
+        Parked::Show(one) => {
+            let client = one.account.client(context)?;
+            output.answer(&client.get(&path(&one.id)).await?, shown);
+        }
+        Parked::Redrive(several) => {
+            let client = several.account.client(context)?;
+            for id in &several.ids {
+                client.post(&format!("{}/redrive", path(id)), &json!({})).await?;
+            }
+            output.print(&json!({ "redriven": one_or_all(&several.ids) }), |_| {
+                let back = |id: &String| {
+                    format!(
+                        "{id} is in its queue again; if it fails again, it is parked again under a new id"
+                    )
+                };
+                lines(&several.ids, back)
             });
         }
-        Parked::Drop(one) => {
-            one.client(context)?.delete(&one.path()).await?;
-            output.print(&json!({ "dropped": one.id }), |_| format!("dropped {}", one.id));
+        Parked::Drop(several) => {
+            let client = several.account.client(context)?;
+            for id in &several.ids {
+                client.delete(&path(id)).await?;
+            }
+            let dropped = json!({ "dropped": one_or_all(&several.ids) });
+            output.print(&dropped, |_| lines(&several.ids, |id| format!("dropped {id}")));
         }
     }
     Ok(Code::Ok)
 }
 
-impl One {
-    fn client(&self, context: &Context) -> anyhow::Result<Client> {
-        self.account.client(context)
-    }
+fn path(id: &str) -> String {
+    format!("/parked/{}", encode(id))
+}
 
-    fn path(&self) -> String {
-        format!("/parked/{}", encode(&self.id))
+/// One id as a text, more as a list.
+fn one_or_all(ids: &[String]) -> Value {
+    match ids {
+        [one] => json!(one),
+        more => json!(more),
     }
+}
+
+fn lines(ids: &[String], line: impl Fn(&String) -> String) -> String {
+    ids.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn row(message: &Value) -> [String; 6] {
@@ -110,6 +138,9 @@ fn shown(message: &Value) -> String {
         text(message, "/reason"),
         text(message, "/sizeBytes"),
     );
+    let held = message["holds"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let held: String = held.iter().map(holding).collect();
+    let head = head + &held;
     let Some(body) = message["body"].as_str() else {
         return format!("{head}, which are no text; --json has them in base64");
     };
@@ -117,6 +148,15 @@ fn shown(message: &Value) -> String {
     let part = start(&body, SHOWN);
     let cut = if part.len() < body.len() { "\n… --json has all of it" } else { "" };
     format!("{head}\n\n{part}{cut}")
+}
+
+/// A delivery that waits for the message.
+fn holding(held: &Value) -> String {
+    let [space, environment, event, webhook, attempts] =
+        ["/space", "/environment", "/event", "/webhook", "/attempts"].map(|pointer| text(held, pointer));
+    format!(
+        "\nkeeps     event {event} of {space}/{environment} from webhook {webhook}, after {attempts} attempts"
+    )
 }
 
 /// The first so many characters.

@@ -7,6 +7,7 @@ mod cost;
 pub mod doctor;
 mod leash;
 pub mod migrate;
+pub mod reconcile;
 mod servers;
 
 use std::net::SocketAddr;
@@ -171,22 +172,22 @@ fn services(
     outward: Option<&Outward>,
 ) -> (Option<Router>, Option<Work>) {
     let Servers { queues, store, log, memory } = servers;
-    match (role, queues, outward) {
-        (Role::Ingest, Some(queues), Some(outward)) => {
+    match (role, outward) {
+        (Role::Ingest, Some(outward)) => {
             let (doors, work) = stage.ingest(queues, store, memory, &outward.secrets);
             (Some(doors), Some(work))
         }
-        (Role::Dispatcher, Some(queues), Some(outward)) => {
+        (Role::Dispatcher, Some(outward)) => {
             (None, Some(stage.dispatcher(queues, store, log, memory, outward)))
         }
-        (Role::Api, Some(queues), Some(outward)) => {
+        (Role::Api, Some(outward)) => {
             let control = Arc::new(stage.control(queues, store, log, outward));
             (Some(postrider_api::router(control, stage.shutdown.clone())), None)
         }
-        (Role::LogWriter, Some(queues), _) => (None, Some(stage.log_writer(queues, log))),
-        (Role::Jobs, ..) => (None, Some(stage.jobs(store, log))),
-        (Role::Ingest | Role::Dispatcher | Role::Api | Role::LogWriter, ..) => {
-            unreachable!("Servers::connect and Process::open bring what each role needs")
+        (Role::LogWriter, _) => (None, Some(stage.log_writer(queues, log))),
+        (Role::Jobs, _) => (None, Some(stage.jobs(queues, store, log, memory))),
+        (Role::Ingest | Role::Dispatcher | Role::Api, None) => {
+            unreachable!("Process::open brings what each role needs")
         }
     }
 }

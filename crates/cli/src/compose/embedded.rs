@@ -176,7 +176,7 @@ impl Parts {
             dispatcher.await
         });
         supervisor.spawn("log-writer", stage.log_writer(queues, log));
-        supervisor.spawn("jobs", stage.jobs(store, log));
+        supervisor.spawn("jobs", stage.jobs(queues, store, log, memory));
         let (doors, ingest) = stage.ingest(queues, store, memory, &outward.secrets);
         supervisor.spawn("ingest", ingest);
         let api = postrider_api::router(Arc::new(control), stage.shutdown.clone());

@@ -11,9 +11,10 @@ use postrider_ports::inbox::Inboxes;
 use postrider_ports::keys::Keys;
 use postrider_ports::leader::Leadership;
 use postrider_ports::limits::{Breakers, Rates};
-use postrider_ports::log::{Days, LogRead, LogWrite, Retention};
+use postrider_ports::log::{Days, LogRead, LogWrite, Reopen, Retention};
 use postrider_ports::progress::{Marks, Progresses};
 use postrider_ports::queue::{Consumers, Depths, Parked, Publish};
+use postrider_ports::reconcile::{BrokerEpoch, OpenDeliveries, Reconciliations};
 use postrider_ports::registry::{Disable, Registry};
 use postrider_ports::secrets::Secrets;
 use postrider_ports::sender::Sender;
@@ -33,6 +34,8 @@ pub(super) struct Queues {
     pub(super) records_in: Arc<dyn Consumers<RecordsMessage>>,
     pub(super) depths: Arc<dyn Depths>,
     pub(super) parked: Arc<dyn Parked>,
+    /// Whether the broker has its disk.
+    pub(super) epochs: Arc<dyn BrokerEpoch>,
     /// What CMSs publish to the broker; the embedded system has no broker.
     pub(super) inbox: Option<Arc<dyn Inboxes>>,
 }
@@ -55,9 +58,13 @@ pub(super) struct Store {
 pub(super) struct Log {
     pub(super) write: Arc<dyn LogWrite>,
     pub(super) read: Arc<dyn LogRead>,
+    pub(super) reopen: Arc<dyn Reopen>,
     pub(super) progresses: Arc<dyn Progresses>,
     pub(super) retention: Arc<dyn Retention>,
     pub(super) days: Arc<dyn Days>,
+    /// What is open, and what was put back of it.
+    pub(super) open: Arc<dyn OpenDeliveries>,
+    pub(super) runs: Arc<dyn Reconciliations>,
     /// Which of several processes does what only one should do.
     pub(super) leadership: Arc<dyn Leadership>,
 }
@@ -91,7 +98,7 @@ impl Queues {
     where
         Q: Publish<EventMessage> + Publish<DeliverMessage> + Publish<RecordsMessage>,
         Q: Consumers<EventMessage> + Consumers<DeliverMessage> + Consumers<RecordsMessage>,
-        Q: Depths + Parked + 'static,
+        Q: Depths + Parked + BrokerEpoch + 'static,
     {
         Self {
             events_out: queues.clone(),
@@ -102,6 +109,7 @@ impl Queues {
             records_in: queues.clone(),
             depths: queues.clone(),
             parked: queues.clone(),
+            epochs: queues.clone(),
             inbox,
         }
     }
@@ -130,14 +138,17 @@ impl Log {
     /// All in one database.
     pub(super) fn of<L>(log: &Arc<L>, leadership: Arc<dyn Leadership>) -> Self
     where
-        L: LogWrite + LogRead + Progresses + Retention + Days + 'static,
+        L: LogWrite + Reopen + LogRead + Progresses + Retention + Days + OpenDeliveries + Reconciliations + 'static,
     {
         Self {
             write: log.clone(),
             read: log.clone(),
+            reopen: log.clone(),
             progresses: log.clone(),
             retention: log.clone(),
             days: log.clone(),
+            open: log.clone(),
+            runs: log.clone(),
             leadership,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use futures::future::BoxFuture;
@@ -48,6 +49,8 @@ impl Stage<'_> {
         let deps = postrider_control::Deps {
             registry: store.registry.clone(),
             log: log.read.clone(),
+            write: log.write.clone(),
+            reopen: log.reopen.clone(),
             bodies: store.bodies.clone(),
             tokens: store.tokens.clone(),
             spaces: store.spaces.clone(),
@@ -114,7 +117,7 @@ impl Stage<'_> {
     }
 
     /// Background work of one leader.
-    pub(super) fn jobs(&self, store: &Store, log: &Log) -> Work {
+    pub(super) fn jobs(&self, queues: &Queues, store: &Store, log: &Log, memory: &Memory) -> Work {
         let deps = postrider_jobs::Deps {
             leadership: log.leadership.clone(),
             days: log.days.clone(),
@@ -123,11 +126,24 @@ impl Stage<'_> {
             registry: store.registry.clone(),
             disable: store.disable.clone(),
             log: log.read.clone(),
+            write: log.write.clone(),
+            parked: queues.parked.clone(),
+            reconcile: postrider_jobs::reconcile::Ports {
+                epochs: queues.epochs.clone(),
+                runs: log.runs.clone(),
+                open: log.open.clone(),
+                deliver: queues.deliver_out.clone(),
+                marks: memory.marks.clone(),
+                write: log.write.clone(),
+                depths: queues.depths.clone(),
+                random: self.random.clone(),
+            },
             clock: self.clock.clone(),
             health: self.health.component("jobs"),
         };
         let settings = postrider_jobs::Settings {
             retention_days: self.settings.retention.days,
+            reconcile: reconcile_settings(self.settings),
             ..postrider_jobs::Settings::default()
         };
         let shutdown = self.shutdown.clone();
@@ -164,6 +180,18 @@ impl Stage<'_> {
     }
 }
 
+/// A quarter of what is put back in a second, each quarter of a second.
+fn reconcile_settings(settings: &Settings) -> postrider_jobs::reconcile::Settings {
+    let chosen = &settings.reconcile;
+    postrider_jobs::reconcile::Settings {
+        settle: chosen.settle,
+        later: chosen.later,
+        page: usize::try_from(chosen.rate / 4).unwrap_or(1),
+        pace: Duration::from_millis(250),
+        ..postrider_jobs::reconcile::Settings::default()
+    }
+}
+
 fn ingest_settings(settings: &Settings) -> postrider_ingest::Settings {
     let chosen = &settings.ingest;
     let default = postrider_ingest::Settings::default();
@@ -188,7 +216,13 @@ fn dispatcher_settings(settings: &Settings) -> postrider_dispatcher::Settings {
     };
     let default = postrider_dispatcher::Settings::default();
     let slack_base_url = settings.slack.base_url.clone();
-    postrider_dispatcher::Settings { room: room(chosen.permits), shares, slack_base_url, ..default }
+    postrider_dispatcher::Settings {
+        room: room(chosen.permits),
+        bulk_per_second: chosen.bulk_per_second,
+        shares,
+        slack_base_url,
+        ..default
+    }
 }
 
 /// How many deliveries one dispatcher holds at once.

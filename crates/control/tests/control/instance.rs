@@ -41,6 +41,8 @@ impl Instance {
             registry: store.clone(),
             log: log.clone(),
             bodies: log.clone(),
+            write: log.clone(),
+            reopen: log.clone(),
             tokens: store.clone(),
             spaces: store.clone(),
             sources: store.clone(),

@@ -185,13 +185,15 @@ async fn no_secret_reaches_the_log() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_content_that_is_gone_parks_the_delivery_with_its_reason() {
+async fn a_content_that_is_gone_parks_the_message_with_its_reason() {
     let world = World::with([webhook("w").topic("*.*").build()]);
     world.accept_stored(event("Entry.publish")).await;
     world.servers.lock().bodies.clear();
     world.step().await;
-    assert_eq!(world.balance(), [("parked", 1)].into());
-    assert!(world.settled("w")[0].reason.contains("content is gone"));
+    let parked = world.parked().await;
+    assert_eq!(parked.len(), 1, "at once");
+    assert!(parked[0].reason.contains("content is gone"), "{}", parked[0].reason);
+    assert_eq!(parked[0].holds.len(), 1, "the log hears of the delivery from whoever looks at parked messages");
     world.assert_empty().await;
 }
 

@@ -32,8 +32,7 @@ const ASK_EVERY: Duration = Duration::from_secs(2);
 
 /// What stands behind the ports here.
 pub(super) struct Servers {
-    /// None for a role that needs no broker.
-    pub(super) queues: Option<Queues>,
+    pub(super) queues: Queues,
     pub(super) store: Store,
     pub(super) log: Log,
     pub(super) memory: Memory,
@@ -48,7 +47,7 @@ impl Servers {
         leash: &Leash,
         loose: Loose,
     ) -> anyhow::Result<Option<Self>> {
-        let amqp = (role != Role::Jobs).then(|| broker(stage, supervisor));
+        let amqp = broker(stage, supervisor);
         let redis = cache(stage.settings)?;
         let component = stage.health.component("store");
         let opening = database(stage.settings, &stage.clock, &component);
@@ -96,7 +95,7 @@ impl Servers {
             subscriptions: cached,
             ..Store::of(&database)
         };
-        let queues = amqp.map(|amqp| Queues::of(&Arc::new(amqp.clone()), Some(Arc::new(amqp))));
+        let queues = Queues::of(&Arc::new(amqp.clone()), Some(Arc::new(amqp)));
         Ok(Some(Self { queues, store, log: Log::of(&database, Arc::new(Term::new(&database))), memory }))
     }
 }
@@ -226,13 +225,11 @@ pub(super) fn cannot_open(error: &OpenError) -> Failure {
 /// Closes the connections once nobody needs them.
 async fn close_after(
     loose: Loose,
-    amqp: Option<Amqp>,
+    amqp: Amqp,
     database: Option<Arc<Database>>,
 ) -> Result<(), PortError> {
     loose.all().await;
-    if let Some(amqp) = amqp {
-        amqp.close().await;
-    }
+    amqp.close().await;
     if let Some(database) = database {
         database.close().await;
     }
