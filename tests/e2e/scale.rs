@@ -29,6 +29,8 @@ mod obedience;
 mod one_trace;
 #[path = "scale/parked.rs"]
 mod parked;
+#[path = "scale/poison.rs"]
+mod poison;
 #[path = "scale/sockets.rs"]
 mod sockets;
 

@@ -141,6 +141,7 @@ async fn what_is_parked_for_several_reasons_is_paged_shown_put_back_and_dropped(
     for id in left.keys() {
         assert_eq!(postrider(&system, &["parked", "drop", &id.to_string()]).await.0, 0);
     }
+    assert_eq!(target.count(), 1, "put back once it is called once: {:?}", target.hits("/shop"));
     assert_eq!(postrider(&system, &["parked", "drop", &given_up]).await.0, 5);
     let (code, said) = postrider(&system, &["parked", "list"]).await;
     assert!(code == 0 && said.contains("Nothing is parked."), "{said}");
