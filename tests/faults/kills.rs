@@ -4,8 +4,8 @@ use postrider_testkit::servers::full;
 
 use crate::stage::{FLOWING, Stage};
 
-/// How often it is killed.
-fn times() -> usize {
+/// How often a story kills.
+pub(crate) fn times() -> usize {
     if full() { 3 } else { 1 }
 }
 
