@@ -22,9 +22,9 @@ pub(crate) fn port_error(what: &str, error: sqlx::Error) -> PortError {
                 _ => PortError::transient(hint("Postgres cannot do it now")),
             }
         }
-        sqlx::Error::PoolTimedOut => {
-            PortError::transient(hint("no connection in time; the server is away or all are in use"))
-        }
+        sqlx::Error::PoolTimedOut => PortError::transient(hint(
+            "no connection in time; Postgres is away, or all connections are in use",
+        )),
         sqlx::Error::PoolClosed => PortError::transient(hint("the database is closed")),
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
             PortError::transient(hint("the connection to Postgres was lost"))

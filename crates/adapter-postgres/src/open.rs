@@ -13,7 +13,7 @@ use crate::database::{Database, Shared};
 use crate::driver::Driver;
 use crate::open_error::OpenError;
 use crate::settings::{Place, Settings};
-use crate::statements::Statements;
+use crate::statements::{Statements, answered};
 
 /// The generation of the schema that this binary works with, at most.
 pub const SCHEMA: i32 = 1;
@@ -31,14 +31,19 @@ impl Database {
         migrate(&place, &mut connection).await?;
         // Everything is done: an error while closing loses nothing.
         drop(connection.close().await);
+        let patience = settings.patience;
         let pool = PgPoolOptions::new()
             // One more than asked for: the driver keeps one.
             .max_connections(settings.connections.saturating_add(1))
             .acquire_timeout(settings.patience)
+            // A connection whose statement was given up would keep its place for as long as TCP believes in it.
+            .after_release(move |connection, _| {
+                Box::pin(answered(patience, async move { connection.ping().await.map(|()| true) }))
+            })
             .connect_lazy_with(options);
         let shared = Arc::new(Shared {
             pool,
-            statements: Statements::default(),
+            statements: Statements::new(settings.statement_timeout.saturating_add(settings.patience)),
             place: place.clone(),
             clock: Arc::clone(&clock),
             changed: Notify::new(),

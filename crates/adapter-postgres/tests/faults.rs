@@ -1,12 +1,14 @@
 //! What can go wrong between a process and its database. Needs the private servers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use postrider_adapter_postgres::{Database, OpenError, SCHEMA, Settings};
 use postrider_domain::record::Record;
 use postrider_ports::log::{LogQuery, LogRead, LogWrite};
 use postrider_ports::subscriptions::Subscriptions;
 use postrider_testkit::builders::{SPACE, call, event, matched, space};
+use postrider_testkit::relay::Relay;
 use postrider_testkit::servers::postgres;
 use postrider_testkit::{ManualClock, servers};
 use sqlx::{Connection, PgConnection};
@@ -108,6 +110,28 @@ async fn a_server_that_comes_back_is_used_again() {
     let error = open(&url).await.expect_err("the server is away");
     assert!(error.is_transient(), "{error}");
     server.start_again().await.expect("starts");
+    database.write(&story("e2")).await.expect("written");
+    assert_eq!(calls(&database).await, 2);
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_is_given_up_and_used_again_when_it_answers() {
+    let url = servers::postgres::database().await;
+    let relay = Relay::before(&url).await.expect("a relay");
+    let mut settings = Settings::new(&relay.url(&url)).expect("an address");
+    (settings.statement_timeout, settings.patience) = (Duration::from_secs(1), Duration::from_secs(1));
+    settings.connections = 2;
+    let (database, _driver) = Database::open(&settings, Arc::new(ManualClock::new())).await.expect("opens");
+    database.write(&story("e1")).await.expect("written");
+    relay.black_hole();
+    // More often than there are connections: one that is given up leaves its place.
+    for _ in 0..5 {
+        let error = database.write(&story("e2")).await.expect_err("no answer comes");
+        assert!(error.is_transient(), "{error}");
+    }
+    // The server has lost those connections, too; new ones pass.
+    relay.cut().await;
+    relay.restore().await;
     database.write(&story("e2")).await.expect("written");
     assert_eq!(calls(&database).await, 2);
 }

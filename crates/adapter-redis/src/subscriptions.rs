@@ -38,6 +38,9 @@ use crate::lua::{Call, Lua, text};
 /// A version that was compared with the truth is not compared again for so long: half of the 500 ms between two looks of a
 /// worker, so that each of these compares and a storm of hints does not.
 pub const TRUTH_EVERY: Duration = Duration::from_millis(250);
+/// How long a comparison with the truth may take; it is two statements. Then the cache counts, so that a worker does not
+/// take its index for unverified only because the truth does not answer.
+const TRUTH_WITHIN: Duration = Duration::from_secs(5);
 /// How long a space's webhooks are cached before they are read again.
 const CACHED_FOR: Duration = Duration::from_hours(1);
 /// Between two attempts to listen for hints.
@@ -165,7 +168,7 @@ impl RedisSubscriptions {
     /// The truth's version, or the one that was found in the cache if the truth is away and the cache not behind it: what
     /// everybody was told last still counts.
     async fn version_without_cache(&self, found: Option<u64>) -> PortResult<u64> {
-        match (self.truth.version().await, found) {
+        match (in_time(self.truth.version()).await, found) {
             (Err(_), Some(version)) if version >= self.seen.load(Ordering::Relaxed) => Ok(self.give(version)),
             (truth, _) => truth.map(|version| self.give(version)),
         }
@@ -230,7 +233,7 @@ impl Subscriptions for RedisSubscriptions {
         };
         match found {
             Some(version) if !self.is_due(version) => Ok(self.give(version)),
-            found => match self.catch_up().await {
+            found => match in_time(self.catch_up()).await {
                 Ok(version) => Ok(version),
                 Err(error) => {
                     tracing::warn!(%error, "the cached webhooks could not be compared with the store");
@@ -265,6 +268,17 @@ impl Subscriptions for RedisSubscriptions {
             }
         }
     }
+}
+
+/// What the truth says, unless that takes too long.
+async fn in_time<T>(answer: impl Future<Output = PortResult<T>>) -> PortResult<T> {
+    let answered = tokio::time::timeout(TRUTH_WITHIN, answer).await;
+    answered.unwrap_or_else(|_| {
+        let seconds = TRUTH_WITHIN.as_secs();
+        Err(PortError::transient(format!(
+            "asking for the version of the webhooks: no answer within {seconds} s"
+        )))
+    })
 }
 
 /// The webhooks and settings in a space's hash, if they are whole: read in this era, and at or after the last change of the
