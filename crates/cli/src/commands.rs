@@ -28,6 +28,7 @@ pub mod parked;
 pub mod process;
 pub mod serve;
 pub mod slack;
+pub mod reconcile;
 mod source_send;
 pub mod sources;
 pub mod space_constants;

@@ -146,6 +146,8 @@ enum Command {
     /// Distributed: print, declare or verify what is on the broker
     #[command(subcommand)]
     Topology(commands::topology::Topology),
+    /// Distributed: put back deliveries that are overdue, because their message was lost
+    Reconcile(commands::reconcile::Reconcile),
     /// Distributed: look at broker, cache and database, and say what to change
     Doctor(commands::doctor::Doctor),
 }
@@ -214,6 +216,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Code> {
             commands::migrate::run(&migrate, &context).await
         }
         Command::Topology(topology) => commands::topology::run(&topology, &context).await,
+        Command::Reconcile(reconcile) => commands::reconcile::run(&reconcile, &context).await,
         Command::Doctor(doctor) => commands::doctor::run(&doctor, &context).await,
         Command::Healthcheck(check) => commands::healthcheck::run(&check, &context).await,
         Command::Keys(keys) => commands::keys::run(keys, &context).await,

@@ -21,6 +21,7 @@ use sections::limits::Limits;
 use sections::log::Log;
 use sections::outbound::Outbound;
 use sections::postgres::Postgres;
+use sections::reconcile::Reconcile;
 use sections::redis::Redis;
 use sections::retention::Retention;
 use sections::server::Server;
@@ -42,6 +43,7 @@ pub const KEYS: &[&[Key]] = &[
     sections::api::KEYS,
     sections::limits::KEYS,
     sections::retention::KEYS,
+    sections::reconcile::KEYS,
     sections::log::KEYS,
     sections::telemetry::KEYS,
     sections::keys::KEYS,
@@ -75,6 +77,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How long the log is kept.
     pub retention: Retention,
+    /// How what a broker lost is put back.
+    pub reconcile: Reconcile,
     /// What is logged.
     pub log: Log,
     /// What is told to a collector.
@@ -129,6 +133,7 @@ impl Settings {
         let api = Api::read(reader);
         let limits = Limits::read(reader);
         let retention = Retention::read(reader);
+        let reconcile = Reconcile::read(reader);
         let log = Log::read(reader);
         let telemetry = Telemetry::read(reader);
         let keys = Keys::read(reader);
@@ -146,6 +151,7 @@ impl Settings {
             api: api?,
             limits: limits?,
             retention: retention?,
+            reconcile: reconcile?,
             log: log?,
             telemetry: telemetry?,
             keys: keys?,

@@ -10,6 +10,7 @@ pub mod limits;
 pub mod log;
 pub mod outbound;
 pub mod postgres;
+pub mod reconcile;
 pub mod redis;
 pub mod retention;
 pub mod server;
