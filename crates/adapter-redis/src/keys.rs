@@ -34,6 +34,11 @@ pub(crate) fn bucket(space: &SpaceId, webhook: &WebhookId) -> String {
     format!("postrider:{{{space}}}:bucket:{webhook}")
 }
 
+/// The workers that share a token bucket.
+pub(crate) fn sharers(space: &SpaceId, webhook: &WebhookId) -> String {
+    format!("postrider:{{{space}}}:sharers:{webhook}")
+}
+
 /// A circuit breaker.
 pub(crate) fn breaker(space: &SpaceId, webhook: &WebhookId) -> String {
     format!("postrider:{{{space}}}:breaker:{webhook}")
@@ -72,6 +77,7 @@ mod tests {
         for (key, expected) in [
             (claim(&space, &event), "postrider:{s-1}:claim:e:1"),
             (bucket(&space, &webhook), "postrider:{s-1}:bucket:w.1"),
+            (sharers(&space, &webhook), "postrider:{s-1}:sharers:w.1"),
             (breaker(&space, &webhook), "postrider:{s-1}:breaker:w.1"),
             (window("s-1/master/w.1/Entry/{odd}"), "postrider:{s-1}:window:s-1/master/w.1/Entry/{odd}"),
             (gathered("s-1/master/w.1", at), "postrider:{s-1}:gathered:7:s-1/master/w.1"),

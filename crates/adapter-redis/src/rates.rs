@@ -1,5 +1,9 @@
-//! Token buckets. One text per webhook, `tokens at`: the tokens as they were at an instant.
+//! Token buckets. One text per webhook, `tokens at`: the tokens as they were at an instant. Beside it a sorted set of the
+//! workers that leased from it lately, so that each knows its part when the server goes away ([`alone`]).
 
+mod alone;
+
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,11 +20,15 @@ use crate::connection::Redis;
 use crate::keys;
 use crate::life::life_ms;
 use crate::lua::{Call, Lua, number, text};
+use alone::Alone;
 
-/// ARGV: now, capacity, tokens per second, wanted, life. A bucket's time never goes back, so that workers whose clocks
-/// differ do not fill it twice; and what grants nothing writes nothing, so that a bucket left behind by a clock that is
-/// far ahead is swept, and full again. Returns what was granted and the tokens that are left (as text: numbers lose their
-/// fraction).
+/// Who has not leased for so long, 10 s, shares the bucket no more.
+const SHARES_FOR_MS: u64 = 10_000;
+
+/// ARGV: now, capacity, tokens per second, wanted, life, worker, how long it shares, life of that. A bucket's time never goes
+/// back, so that workers whose clocks differ do not fill it twice; and what grants nothing writes no bucket, so that one left
+/// behind by a clock that is far ahead is swept, and full again. Returns what was granted, the tokens that are left (as text:
+/// numbers lose their fraction), and how many workers share it; one whose clock is far ahead does not.
 static LEASE: Lua = Lua::new(
     "local now, capacity = tonumber(ARGV[1]), tonumber(ARGV[2])
      local tokens, at = capacity, now
@@ -38,19 +46,27 @@ static LEASE: Lua = Lua::new(
        local kept = string.format('%.17g', tokens) .. ' ' .. string.format('%.0f', at)
        redis.call('SET', KEYS[1], kept, 'PX', ARGV[5])
      end
-     return {granted, string.format('%.17g', tokens)}",
+     redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[7]))
+     redis.call('ZREMRANGEBYSCORE', KEYS[2], now + tonumber(ARGV[7]), '+inf')
+     redis.call('ZADD', KEYS[2], ARGV[1], ARGV[6])
+     redis.call('PEXPIRE', KEYS[2], ARGV[8])
+     return {granted, string.format('%.17g', tokens), redis.call('ZCARD', KEYS[2])}",
 );
 
 /// Token buckets in Redis.
 pub struct RedisRates {
     redis: Arc<Redis>,
     clock: Arc<dyn Clock>,
+    /// Among those that share a bucket. Chance only keeps two workers apart, so it is no part of what is tested.
+    worker: String,
+    alone: Alone,
 }
 
 impl RedisRates {
     /// Buckets on this server.
     pub fn new(redis: Arc<Redis>, clock: Arc<dyn Clock>) -> Self {
-        Self { redis, clock }
+        let worker = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
+        Self { redis, clock, worker, alone: Alone::default() }
     }
 }
 
@@ -67,14 +83,27 @@ impl Rates for RedisRates {
         let now = self.clock.now();
         let (capacity, per_second) = shape(limit);
         let call = Call::script(&LEASE, keys::bucket(space, webhook))
+            .key(keys::sharers(space, webhook))
             .arg(now.unix_ms())
             .arg(capacity.to_string())
             .arg(per_second.to_string())
             .arg(wanted)
             // A bucket is full again after `capacity ÷ rate`, at most one `per`; a full one need not be remembered.
-            .arg(life_ms(limit.per));
-        let answer = self.redis.ask_one(what, call).await?;
-        let (granted, tokens) = lease(&answer).ok_or_else(|| self.redis.odd(what, "an odd answer"))?;
+            .arg(life_ms(limit.per))
+            .arg(self.worker.as_str())
+            .arg(SHARES_FOR_MS)
+            .arg(life_ms(Duration::from_millis(SHARES_FOR_MS)));
+        let answer = match self.redis.ask_one(what, call).await {
+            Ok(answer) => answer,
+            // Whoever never saw the server cannot know his part.
+            Err(error) if error.is_transient() => {
+                return self.alone.lease((space, webhook), limit, wanted, now).ok_or(error);
+            }
+            Err(error) => return Err(error),
+        };
+        let (granted, tokens, workers) =
+            lease(&answer).ok_or_else(|| self.redis.odd(what, "an odd answer"))?;
+        self.alone.note((space, webhook), workers);
         Ok(Leased { granted, again_at: again_at(now, granted < wanted, (1.0 - tokens) / per_second) })
     }
 }
@@ -100,8 +129,9 @@ fn shape(limit: RateLimit) -> (f64, f64) {
     (capacity, (calls - (capacity - 1.0)) / per)
 }
 
-fn lease(answer: &Value) -> Option<(u32, f64)> {
+fn lease(answer: &Value) -> Option<(u32, f64, u32)> {
     let Value::Array(parts) = answer else { return None };
-    let [granted, tokens] = parts.as_slice() else { return None };
-    Some((u32::try_from(number(granted)?).ok()?, text(tokens)?.parse().ok()?))
+    let [granted, tokens, workers] = parts.as_slice() else { return None };
+    let count = |value| u32::try_from(number(value)?).ok();
+    Some((count(granted)?, text(tokens)?.parse().ok()?, count(workers)?))
 }

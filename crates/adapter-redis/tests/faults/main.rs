@@ -5,6 +5,7 @@ mod clocks;
 mod doctor;
 mod obedience;
 mod server;
+mod sharers;
 
 use std::sync::Arc;
 use std::time::Duration;

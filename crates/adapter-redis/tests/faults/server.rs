@@ -173,6 +173,7 @@ const ALLOWED: &[&str] = &[
     "zrange",
     "zrangebyscore",
     "zrem",
+    "zremrangebyscore",
     // Of the client library and of the server itself.
     "auth",
     "client|setinfo",
