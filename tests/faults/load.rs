@@ -64,6 +64,11 @@ impl Told {
     pub(crate) fn accepted(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
     }
+
+    /// The ids of the events accepted so far.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Load {

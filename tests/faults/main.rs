@@ -29,8 +29,12 @@ mod target;
 
 mod all_at_once;
 mod audit;
+mod disk_wiped;
 mod kills;
 mod load;
+mod postgres;
+mod redis;
 mod report;
 mod servers;
 mod stage;
+mod waiting;

@@ -83,6 +83,8 @@ pub(crate) struct Watch {
     caught_up_at: Option<Timestamp>,
     /// The last page was published and noted. What was published and not noted may be there twice.
     is_noted: bool,
+    /// When the broker was first found to be away, if it was not found with its disk since.
+    away_since: Option<Timestamp>,
     /// What was last said to be in the way: it is said once.
     said: Option<String>,
 }
@@ -110,6 +112,7 @@ impl Reconciler {
             Ok(more) => more.then_some(self.settings.pace),
             Err(fault) => {
                 watch.is_noted = false;
+                watch.away_since.get_or_insert(self.clock.now());
                 watch.say(&format!("whether the broker has its disk cannot be looked after: {fault}"));
                 None
             }
@@ -147,9 +150,13 @@ impl Reconciler {
         now: Timestamp,
     ) -> PortResult<bool> {
         match self.ports.epochs.standing(era.epoch).await? {
-            Standing::Blank => self.lost(era, by_hand, now).await,
+            Standing::Blank => {
+                let gone = watch.away_since.unwrap_or(now);
+                self.lost(era, by_hand, gone, now).await
+            }
             Standing::Other => self.adopt(era, now).await,
             standing => {
+                watch.away_since = None;
                 // Only begun is what a broker says whose disk is an older one.
                 if standing == Standing::Begun {
                     self.ports.epochs.keep(era.epoch).await?;
@@ -167,14 +174,19 @@ impl Reconciler {
     }
 
     /// The disk is lost. The run is entered first: from then on it is known, whoever dies.
-    async fn lost(&self, era: &Era, by_hand: Option<Run>, now: Timestamp) -> PortResult<bool> {
+    async fn lost(
+        &self,
+        era: &Era,
+        by_hand: Option<Run>,
+        gone: Timestamp,
+        now: Timestamp,
+    ) -> PortResult<bool> {
         if let Some(run) = by_hand {
             let why = "the broker lost its disk meanwhile: everything that is open is put back".to_owned();
             self.ports.runs.advance(&run, &run.ended(now, Some(why))).await?;
         }
         let last = self.ports.open.last_change(now).await?;
-        // It was there until the next look at the latest.
-        let missing = last.map(|last| era.seen_at.plus(LOOKS_AGAIN).min(now).since(last));
+        let missing = last.map(|last| gone.since(last));
         let missing_ms = missing.map(|missing| u64::try_from(missing.as_millis()).unwrap_or(u64::MAX));
         let run = Run { missing_ms, ..Run::new(Epoch::draw(&*self.ports.random), Cause::DiskLost, now) };
         if self.ports.runs.enter(&run).await? {
@@ -389,8 +401,6 @@ impl Reconciler {
 
 /// By hand, first attempts that wait are waited for so long: where dispatchers keep up, they are seen empty within.
 const HANDED_OUT: Duration = Duration::from_secs(30);
-/// The longest time between two looks of a leader that has nothing else to do.
-const LOOKS_AGAIN: Duration = Duration::from_secs(5);
 
 fn delivery(open: &OpenDelivery) -> DeliveryRef {
     let (event, webhook) = (Arc::clone(&open.event), open.webhook.clone());

@@ -97,8 +97,8 @@ pub struct Run {
     /// Deliveries that cannot be put back, because the log never heard what their event contained. After a lost disk they
     /// are given up.
     pub without_content: u64,
-    /// Milliseconds between the last change that the log knows and the last time the broker was seen with its disk: what
-    /// was accepted in them is lost, as far as there was anything. `None` if nothing was lost.
+    /// Milliseconds between the last change that the log knows and the moment when the broker was found to be gone: what was
+    /// accepted in them is lost, as far as there was anything. `None` if nothing was lost.
     pub missing_ms: Option<u64>,
     /// How it ended; `None` while it goes on.
     pub ended: Option<Ended>,

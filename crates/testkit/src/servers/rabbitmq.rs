@@ -208,6 +208,12 @@ impl Broker {
         }
     }
 
+    /// Kills the broker and takes its disk away: started again it knows nothing, not even its virtual hosts.
+    pub async fn wipe(&mut self) -> io::Result<()> {
+        self.kill().await;
+        fs::remove_dir_all(self.folder.path().join("data"))
+    }
+
     /// Stops the broker and the name server.
     pub async fn end(mut self) {
         self.stop().await;
