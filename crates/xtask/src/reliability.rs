@@ -6,6 +6,7 @@ mod page;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -55,7 +56,9 @@ pub(crate) fn run(root: &Path, names: &[&str]) -> Result<bool> {
             folder(root).display()
         );
     } else if names.is_empty() {
-        let about = about::of_tree(root, "cargo xtask reliability")?;
+        let mut about = about::of_tree(root, "cargo xtask reliability")?;
+        let versions = about["versions"].as_str().unwrap_or_default();
+        about["versions"] = format!("{versions}, {}", servers(&results)?).into();
         publish(root, &about, &results)?;
         println!("written to docs/reliability.md, raw data to docs/reliability/");
     } else {
@@ -122,6 +125,22 @@ fn results(root: &Path) -> Result<Vec<(String, Value)>> {
     files(root)?.into_iter().map(read).collect()
 }
 
+/// The versions of the servers: of RabbitMQ as the stories found it, of the others as their programs say.
+fn servers(results: &[(String, Value)]) -> Result<String> {
+    let rabbitmq = results.iter().find_map(|(_, result)| result["rabbitmq"].as_str()).unwrap_or("?");
+    let mut versions = format!("RabbitMQ {rabbitmq}");
+    for (program, name) in [("redis-server", "Redis"), ("psql", "PostgreSQL")] {
+        let said =
+            Command::new(program).arg("--version").output().with_context(|| format!("no {program}"))?;
+        let said = String::from_utf8_lossy(&said.stdout);
+        // "Redis server v=7.0.15 sha=…", "psql (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"
+        let mut version = said.split_whitespace().map(|word| word.trim_start_matches("v="));
+        let version = version.find(|word| word.starts_with(|first: char| first.is_ascii_digit()));
+        versions = format!("{versions}, {name} {}", version.unwrap_or("?"));
+    }
+    Ok(versions)
+}
+
 /// Writes the page's tables, and the results into the folder beside it, instead of those of an earlier run.
 fn publish(root: &Path, about: &Value, results: &[(String, Value)]) -> Result<()> {
     let beside = root.join("docs/reliability");
@@ -145,5 +164,16 @@ mod tests {
         assert!(error.contains("luck") && error.contains("losses, isolation, fanout"), "{error}");
         assert_eq!(chosen(&[]).expect("all"), ["losses", "isolation", "fanout"]);
         assert_eq!(chosen(&["fanout"]).expect("one"), ["fanout"]);
+    }
+
+    #[test]
+    fn the_page_names_the_versions_of_the_servers() {
+        let results = [("one.json".to_owned(), serde_json::json!({ "rabbitmq": "3.10.8" }))];
+        let versions = servers(&results).expect("both programs are there");
+        assert!(
+            versions.starts_with("RabbitMQ 3.10.8, Redis ") && versions.contains(", PostgreSQL "),
+            "{versions}"
+        );
+        assert!(!versions.contains('?'), "{versions}");
     }
 }
