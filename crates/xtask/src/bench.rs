@@ -13,8 +13,10 @@
 pub(crate) mod about;
 mod book;
 mod dialects;
+mod fanout;
 mod figures;
 pub(crate) mod http;
+pub(crate) mod isolation;
 mod lists;
 mod load;
 mod reading;
@@ -27,7 +29,7 @@ mod starts;
 pub(crate) mod system;
 mod usage;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
@@ -55,7 +57,7 @@ pub(crate) fn run(root: &Path, names: &[&str]) -> Result<bool> {
     if names == [dialects::NAME] {
         return dialects::run(root);
     }
-    if names != [lists::NAME] {
+    if names != [lists::NAME] && ![Some(&fanout::NAME), Some(&isolation::NAME)].contains(&names.first()) {
         chosen(names)?;
     }
     for package in ["postrider-cli", "postrider-xtask"] {
@@ -66,7 +68,7 @@ pub(crate) fn run(root: &Path, names: &[&str]) -> Result<bool> {
     let status = Command::new("cargo")
         .args(["run", "--quiet", "--package", "postrider-testkit", "--bin", "postrider-test-servers", "--"])
         .args(["rabbitmq", "redis", "postgres", "--"])
-        .arg(root.join("target/release/postrider-xtask"))
+        .arg(target(root).join("release/postrider-xtask"))
         .arg("measure")
         .args(names)
         .env("POSTRIDER_TEST_SYNC", "1")
@@ -85,6 +87,12 @@ pub(crate) fn measure(root: &Path, names: &[&str]) -> Result<bool> {
     if names == [lists::NAME] {
         return runtime.block_on(lists::measure(root));
     }
+    if let [fanout::NAME, size @ ..] = names {
+        return runtime.block_on(fanout::measure(root, &binary()?, *size == ["short"]));
+    }
+    if let [isolation::NAME, stories @ ..] = names {
+        return runtime.block_on(isolation::measure(root, stories));
+    }
     let results = runtime.block_on(measure_all(root, names))?;
     println!("\n{}", results.tables());
     if names.is_empty() {
@@ -100,7 +108,7 @@ pub(crate) fn measure(root: &Path, names: &[&str]) -> Result<bool> {
 async fn measure_all(root: &Path, names: &[&str]) -> Result<Results> {
     let (scenarios, starts) = chosen(names)?;
     let mut lab = Lab {
-        binary: root.join("target/release/postrider").canonicalize().context("the binary is not built")?,
+        binary: binary()?,
         servers: Servers::find()?,
         receiver: Receiver::start([127, 0, 0, 1]).await?,
         hanging: Receiver::start([127, 0, 0, 2]).await?,
@@ -120,6 +128,17 @@ async fn measure_all(root: &Path, names: &[&str]) -> Result<Results> {
     }
     let starts = starts.then(|| starts::measure(&lab.binary)).transpose()?;
     Ok(Results { about, ceiling, starts, runs })
+}
+
+/// Where cargo builds.
+#[expect(clippy::disallowed_methods, reason = "cargo says in the environment where it builds")]
+fn target(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+}
+
+/// The binary to be measured: the one that was built beside this one.
+fn binary() -> Result<PathBuf> {
+    std::env::current_exe()?.with_file_name("postrider").canonicalize().context("the binary is not built")
 }
 
 /// The scenarios of these names, all for none, and whether the start figures are wanted.
@@ -147,6 +166,8 @@ async fn ceiling(receiver: &Receiver) -> Result<f64> {
         path: Receiver::path(load, Manner::AtOnce, 0),
         authorization: String::new(),
         prefix: "ceiling".to_owned(),
+        event_type: "Entry",
+        content_types: 1,
     };
     load::flood(&door, &book, CEILING_EVENTS).await?;
     let account = book.account()?;
@@ -171,8 +192,14 @@ mod tests {
         let book = Arc::new(Book::new(1, 50));
         let load = receiver.open(&book);
         let path = Receiver::path(load, Manner::AtOnce, 0);
-        let door =
-            Door { address: receiver.address(), path, authorization: String::new(), prefix: "t".to_owned() };
+        let door = Door {
+            address: receiver.address(),
+            path,
+            authorization: String::new(),
+            prefix: "t".to_owned(),
+            event_type: "Entry",
+            content_types: 1,
+        };
         load::steadily(&door, &book, 50, 1000).await.expect("all are accepted");
         assert_eq!(book.account().expect("all came once").deliveries, 50);
     }

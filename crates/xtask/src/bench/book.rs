@@ -94,6 +94,16 @@ impl Book {
         self.lock().missing
     }
 
+    /// When a webhook got each of its events first, in order of time.
+    pub(crate) fn arrivals(&self, webhook: usize) -> Vec<Instant> {
+        let pages = self.lock();
+        let events = pages.sent.len();
+        let mut all: Vec<Instant> =
+            pages.received[webhook * events..(webhook + 1) * events].iter().flatten().copied().collect();
+        all.sort_unstable();
+        all
+    }
+
     /// Closes the account.
     ///
     /// # Errors

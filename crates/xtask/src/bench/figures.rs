@@ -26,6 +26,21 @@ impl Latencies {
         self.percentile(percent).as_secs_f64() * 1e3
     }
 
+    /// How many.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// All of them, in ascending order.
+    pub(crate) fn all(self) -> Vec<Duration> {
+        self.0
+    }
+
+    /// The distribution in milliseconds: each percentile from 0 to 100.
+    pub(crate) fn every_percent(&self) -> Vec<f64> {
+        (0..=100).map(|percent| thousandths(self.percentile_ms(percent))).collect()
+    }
+
     /// What is kept of them.
     pub(crate) fn json(&self) -> Value {
         json!({

@@ -30,6 +30,8 @@ pub(crate) struct Connection {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
+    /// Whether it says when to come again.
+    pub(crate) retry_after: bool,
 }
 
 /// A server that is asked now and then, with its token.
@@ -105,9 +107,10 @@ impl Connection {
         // `HTTP/1.1 200 …`
         let status = self.buffer.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
         let status = status.context("no HTTP answer")?;
+        let retry_after = header(&self.buffer[..extent.head], b"retry-after:").is_some();
         let body = self.buffer[extent.head..extent.total].to_vec();
         self.buffer.drain(..extent.total);
-        Ok(Answer { status, body })
+        Ok(Answer { status, body, retry_after })
     }
 }
 

@@ -1,11 +1,12 @@
 //! The generator: publishes events over HTTP, one a request, as fast as they are accepted or at a steady pace.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -26,6 +27,24 @@ pub(crate) struct Door {
     pub(crate) authorization: String,
     /// Stands before the number in the id of each event, so that ids are unique.
     pub(crate) prefix: String,
+    /// What the events are of.
+    pub(crate) event_type: &'static str,
+    /// Events are of so many content types in turn: `page-0`, `page-1`, …
+    pub(crate) content_types: usize,
+}
+
+/// A source that takes no heed of what it is answered.
+pub(crate) struct Heedless {
+    door: Door,
+    /// The number of its next event.
+    next: AtomicUsize,
+    /// Events in a request.
+    at_once: usize,
+    requests_per_second: u32,
+    /// Events that were accepted.
+    pub(crate) accepted: AtomicUsize,
+    /// Events that were refused by 429 with a Retry-After.
+    pub(crate) refused: AtomicUsize,
 }
 
 /// Publishes everything in the book, on [`CONNECTIONS`] connections, the next event once the one before is accepted.
@@ -99,6 +118,58 @@ fn ticks(events: usize, per_second: u32) -> Result<mpsc::UnboundedReceiver<(usiz
     Ok(receiver)
 }
 
+impl Heedless {
+    /// One whose events are numbered from `first`, so many in a request.
+    pub(crate) fn new(door: &Door, first: usize, at_once: usize, requests_per_second: u32) -> Arc<Self> {
+        let (next, accepted, refused) = (AtomicUsize::new(first), AtomicUsize::new(0), AtomicUsize::new(0));
+        Arc::new(Self { door: door.clone(), next, at_once, requests_per_second, accepted, refused })
+    }
+
+    /// Publishes for ever.
+    ///
+    /// # Errors
+    /// When an answer is neither 202 nor 429 with a Retry-After.
+    pub(crate) async fn publish(self: Arc<Self>) -> Result<()> {
+        let idle = Arc::new(Mutex::new(Vec::new()));
+        let mut senders: JoinSet<Result<()>> = JoinSet::new();
+        let mut ticks = ticks(usize::MAX, self.requests_per_second)?;
+        while ticks.recv().await.is_some() {
+            while let Some(ended) = senders.try_join_next() {
+                ended.context("a sender panicked")??;
+            }
+            let (source, idle) = (Arc::clone(&self), Arc::clone(&idle));
+            senders.spawn(async move {
+                let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                let connection = match kept {
+                    Some(connection) => connection,
+                    None => Connection::open(source.door.address).await?,
+                };
+                let connection = source.publish_once(connection).await?;
+                idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+                Ok(())
+            });
+        }
+        Ok(())
+    }
+
+    async fn publish_once(&self, mut connection: Connection) -> Result<Connection> {
+        let first = self.next.fetch_add(self.at_once, Ordering::Relaxed);
+        let request = if self.at_once == 1 {
+            self.door.event(first)
+        } else {
+            self.door.events(first..first + self.at_once)
+        };
+        let answer = connection.send(&request).await?;
+        let count = match answer.status {
+            200 | 202 => &self.accepted,
+            429 if answer.retry_after => &self.refused,
+            other => bail!("{other} instead of 202 or 429: {}", String::from_utf8_lossy(&answer.body)),
+        };
+        count.fetch_add(self.at_once, Ordering::Relaxed);
+        Ok(connection)
+    }
+}
+
 async fn publish(connection: &mut Connection, request: &[u8]) -> Result<()> {
     let answer = connection.send(request).await?;
     let accepted = matches!(answer.status, 200 | 202);
@@ -115,12 +186,22 @@ async fn finish(mut senders: JoinSet<Result<()>>) -> Result<()> {
 
 impl Door {
     /// The request that publishes an event.
-    fn event(&self, number: usize) -> Vec<u8> {
+    pub(crate) fn event(&self, number: usize) -> Vec<u8> {
+        request("POST", &self.path, &self.authorization, &self.body(number))
+    }
+
+    /// The request that publishes several.
+    fn events(&self, numbers: Range<usize>) -> Vec<u8> {
+        let all = numbers.map(|number| self.body(number)).collect::<Vec<_>>().join(",");
+        request("POST", &self.path, &self.authorization, &format!("[{all}]"))
+    }
+
+    fn body(&self, number: usize) -> String {
         let filling = "x".repeat(DATA_BYTES);
         let id = format!("{}-{number}", self.prefix);
-        let body = format!(
-            r#"{{"id":"{id}","type":"Entry","action":"publish","resource":{{"id":"r-{number}","contentType":"page"}},"data":{{{MARK}{number}","text":"{filling}"}}}}"#
-        );
-        request("POST", &self.path, &self.authorization, &body)
+        let (of, page) = (self.event_type, number % self.content_types.max(1));
+        format!(
+            r#"{{"id":"{id}","type":"{of}","action":"publish","resource":{{"id":"r-{number}","contentType":"page-{page}"}},"data":{{{MARK}{number}","text":"{filling}"}}}}"#
+        )
     }
 }

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::book::Book;
 use super::http::{find, read_message};
@@ -26,12 +27,15 @@ pub(crate) enum Manner {
     AtOnce,
     Slow,
     Never,
+    /// At once, until the receiver is told to hang.
+    Turning,
 }
 
 /// A receiver, for any number of loads one after the other.
 pub(crate) struct Receiver {
     address: SocketAddr,
     books: Arc<Books>,
+    hang: Arc<Mutex<Duration>>,
     /// Accepts; ends with the receiver.
     _tasks: JoinSet<()>,
 }
@@ -40,13 +44,14 @@ pub(crate) struct Receiver {
 struct Books(Mutex<Vec<Arc<Book>>>);
 
 impl Manner {
-    const ALL: [Self; 3] = [Self::AtOnce, Self::Slow, Self::Never];
+    const ALL: [Self; 4] = [Self::AtOnce, Self::Slow, Self::Never, Self::Turning];
 
     fn word(self) -> &'static str {
         match self {
             Self::AtOnce => "now",
             Self::Slow => "slow",
             Self::Never => "never",
+            Self::Turning => "turning",
         }
     }
 }
@@ -54,13 +59,28 @@ impl Manner {
 impl Receiver {
     /// Listens on any port of this address.
     pub(crate) async fn start(address: [u8; 4]) -> Result<Self> {
-        let listener =
-            TcpListener::bind(SocketAddr::from((address, 0))).await.context("no port for the receiver")?;
+        Self::start_at(SocketAddr::from((address, 0))).await
+    }
+
+    /// A port of this address where nobody listens, for one who shall listen there later.
+    pub(crate) async fn free(address: [u8; 4]) -> Result<SocketAddr> {
+        Ok(TcpListener::bind(SocketAddr::from((address, 0))).await?.local_addr()?)
+    }
+
+    /// Listens there.
+    pub(crate) async fn start_at(address: SocketAddr) -> Result<Self> {
+        let listener = TcpListener::bind(address).await.context("no port for the receiver")?;
         let address = listener.local_addr()?;
         let books = Arc::<Books>::default();
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, Arc::clone(&books)));
-        Ok(Self { address, books, _tasks: tasks })
+        let hang = Arc::<Mutex<Duration>>::default();
+        tasks.spawn(accept(listener, Arc::clone(&books), Arc::clone(&hang)));
+        Ok(Self { address, books, hang, _tasks: tasks })
+    }
+
+    /// From now on it answers calls of the manner [`Manner::Turning`] so much later.
+    pub(crate) fn hang(&self, for_long: Duration) {
+        *self.hang.lock().unwrap_or_else(PoisonError::into_inner) = for_long;
     }
 
     /// Where it listens.
@@ -108,17 +128,17 @@ impl Books {
     }
 }
 
-async fn accept(listener: TcpListener, books: Arc<Books>) {
+async fn accept(listener: TcpListener, books: Arc<Books>, hang: Arc<Mutex<Duration>>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         // Those that have ended; the set would grow otherwise.
         while connections.try_join_next().is_some() {}
-        connections.spawn(serve(stream, Arc::clone(&books)));
+        connections.spawn(serve(stream, Arc::clone(&books), Arc::clone(&hang)));
     }
 }
 
 /// One connection to its end. How it ends is the other side's affair: what did not arrive is missing in the book.
-async fn serve(mut stream: TcpStream, books: Arc<Books>) {
+async fn serve(mut stream: TcpStream, books: Arc<Books>, hang: Arc<Mutex<Duration>>) {
     drop(stream.set_nodelay(true));
     let mut buffer = Vec::with_capacity(8192);
     while let Ok(Some(extent)) = read_message(&mut stream, &mut buffer).await {
@@ -126,6 +146,13 @@ async fn serve(mut stream: TcpStream, books: Arc<Books>) {
             Some(Manner::AtOnce) => {}
             Some(Manner::Slow) => tokio::time::sleep(SLOW).await,
             // Until the caller hangs up.
+            Some(Manner::Turning) => {
+                let hang = *hang.lock().unwrap_or_else(PoisonError::into_inner);
+                // The caller says nothing more; what comes is that it hangs up.
+                if !hang.is_zero() && timeout(hang, stream.read_buf(&mut buffer)).await.is_ok() {
+                    return;
+                }
+            }
             Some(Manner::Never) => while stream.read_buf(&mut buffer).await.is_ok_and(|read| read > 0) {},
             None => return,
         }

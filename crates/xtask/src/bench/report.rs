@@ -14,7 +14,7 @@ use super::scenario::{ALL, MEMORY, Scenario, shown, summary};
 const BEGIN: &str = "<!-- written by cargo xtask bench -->";
 const END: &str = "<!-- end of what cargo xtask bench wrote -->";
 /// Processes of Postrider, as opposed to servers and to the bench itself.
-const OURS: [&str; 6] = ["ingest", "dispatcher", "log-writer", "jobs", "api", "serve"];
+pub(crate) const OURS: [&str; 6] = ["ingest", "dispatcher", "log-writer", "jobs", "api", "serve"];
 
 /// Everything that was measured.
 pub(crate) struct Results {

@@ -19,7 +19,11 @@ use super::usage::load;
 
 /// Deliveries before those that count, to the same webhooks: connections are opened, and a webhook's share has grown from
 /// the few calls at once that a new one gets.
-const WARM_UP: usize = 1000;
+pub(crate) const WARM_UP: usize = 1000;
+/// The longest that a webhook may ask for, in seconds (DESIGN §4.4).
+const LONGEST_TIMEOUT: u32 = 30;
+/// How long a changed webhook may take until it is obeyed.
+pub(crate) const OBEYED: Duration = Duration::from_secs(1);
 /// How long to wait for what must come.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -41,12 +45,15 @@ pub(crate) struct Ran {
 }
 
 /// A space whose webhooks call the receiver.
-struct Space<'l> {
+pub(crate) struct Space<'l> {
     system: &'l System,
     name: &'static str,
     receiver: &'l Receiver,
     load: usize,
+    /// How many of its webhooks get each event.
     webhooks: usize,
+    event_type: &'static str,
+    content_types: usize,
 }
 
 impl Lab {
@@ -135,7 +142,7 @@ impl Lab {
 
 impl<'l> Space<'l> {
     /// Makes the space and its webhooks.
-    async fn open(
+    pub(crate) async fn open(
         system: &'l System,
         receiver: &'l Receiver,
         name: &'static str,
@@ -145,32 +152,60 @@ impl<'l> Space<'l> {
         let load = receiver.open(&Arc::new(Book::new(webhooks, 0)));
         let url = |webhook| format!("http://{}{}", receiver.address(), Receiver::path(load, manner, webhook));
         system.space(name, &(0..webhooks).map(url).collect::<Vec<_>>()).await?;
-        Ok(Self { system, name, receiver, load, webhooks })
+        Ok(Self { system, name, receiver, load, webhooks, event_type: "Entry", content_types: 1 })
+    }
+
+    /// Makes webhooks for events of one type, each for one content type, so that every event is for one of them. The space
+    /// is there.
+    pub(crate) async fn split(
+        system: &'l System,
+        receiver: &'l Receiver,
+        (name, event_type): (&'static str, &'static str),
+        webhooks: usize,
+        manner: Manner,
+    ) -> Result<Self> {
+        let load = receiver.open(&Arc::new(Book::new(1, 0)));
+        let url = format!("http://{}{}", receiver.address(), Receiver::path(load, manner, 0));
+        for number in 0..webhooks {
+            let definition = json!({
+                "name": format!("{event_type} {number}"), "url": url, "timeout": LONGEST_TIMEOUT,
+                "topics": [format!("{event_type}.publish")], "contentTypes": [format!("page-{number}")],
+            });
+            system.webhook(name, &definition).await?;
+        }
+        // The space may be known to dispatchers, and then they hear of new webhooks within a second.
+        tokio::time::sleep(OBEYED).await;
+        Ok(Self { system, name, receiver, load, webhooks: 1, event_type, content_types: webhooks })
     }
 
     /// A book for so many events; what the receiver gets from now on goes into it.
-    fn book(&self, events: usize) -> Arc<Book> {
+    pub(crate) fn book(&self, events: usize) -> Arc<Book> {
         let book = Arc::new(Book::new(self.webhooks, events));
         self.receiver.replace(self.load, &book);
         book
     }
 
-    fn door(&self, what: &str) -> Door {
+    pub(crate) fn door(&self, what: &str) -> Door {
         let mut door = self.system.door(self.name);
-        door.prefix = format!("{}-{what}", self.name);
+        door.prefix = format!("{}-{}-{what}", self.name, self.event_type);
+        (door.event_type, door.content_types) = (self.event_type, self.content_types);
         door
     }
 
     /// Publishes [`WARM_UP`] deliveries and waits until they are on record.
-    async fn warm_up(&self) -> Result<()> {
-        let events = WARM_UP.div_ceil(self.webhooks);
-        let book = self.book(events);
-        flood(&self.door("warm"), &book, events).await?;
-        self.account(&book).await?;
-        self.until_logged(book.deliveries()).await.map(drop)
+    pub(crate) async fn warm_up(&self) -> Result<()> {
+        let deliveries = self.at_full_speed("warm", WARM_UP.div_ceil(self.webhooks)).await?.deliveries;
+        self.until_logged(deliveries).await.map(drop)
     }
 
-    async fn pace(&self, what: &str, events: usize, per_second: u32) -> Result<Account> {
+    /// Publishes as fast as events are accepted, and waits until all have arrived.
+    pub(crate) async fn at_full_speed(&self, what: &str, events: usize) -> Result<Account> {
+        let book = self.book(events);
+        flood(&self.door(what), &book, events).await?;
+        self.account(&book).await
+    }
+
+    pub(crate) async fn pace(&self, what: &str, events: usize, per_second: u32) -> Result<Account> {
         let book = self.book(events);
         steadily(&self.door(what), &book, events, per_second).await?;
         self.account(&book).await
@@ -218,7 +253,8 @@ impl<'l> Space<'l> {
     }
 }
 
-fn total(states: &Value) -> u64 {
+/// The sum over all states.
+pub(crate) fn total(states: &Value) -> u64 {
     states.as_object().map_or(0, |states| states.values().filter_map(Value::as_u64).sum())
 }
 

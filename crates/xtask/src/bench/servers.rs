@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -17,6 +18,8 @@ const REDIS: &str = "POSTRIDER_TEST_REDIS";
 const POSTGRES: &str = "POSTRIDER_TEST_POSTGRES";
 /// The setting of Postrider that names its Postgres.
 pub(crate) const POSTGRES_URL: &str = "POSTRIDER__POSTGRES__URL";
+/// How the name of each queue of ours begins (DESIGN §4.2).
+const QUEUES: &str = "postrider.v1.";
 /// `guest:guest`, RabbitMQ's user for loopback connections.
 const GUEST: &str = "Basic Z3Vlc3Q6Z3Vlc3Q=";
 
@@ -86,6 +89,17 @@ impl Servers {
     pub(crate) async fn clear(&self, place: &Place) -> Result<()> {
         self.management.ask("DELETE", &format!("/api/vhosts/{}", place.name), "").await?;
         self.sql(&format!("DROP DATABASE {} WITH (FORCE)", place.name))
+    }
+
+    /// The counters of each queue of a place.
+    pub(crate) async fn queues(&self, place: &Place) -> Result<Value> {
+        let all = self.management.ask_json("GET", &format!("/api/queues/{}", place.name), "").await?;
+        let all = all.as_array().context("a list of queues")?;
+        let named = all.iter().filter_map(|queue| {
+            let name = queue["name"].as_str()?.trim_start_matches(QUEUES);
+            Some((name.to_owned(), queue["message_stats"].clone()))
+        });
+        Ok(Value::Object(named.collect()))
     }
 
     /// Their versions.

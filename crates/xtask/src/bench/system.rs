@@ -42,10 +42,20 @@ pub(crate) struct Process {
 impl System {
     /// Starts all processes beside the servers, and waits until each is ready.
     pub(crate) async fn distributed(binary: &Path, servers: &mut Servers) -> Result<Self> {
+        Self::distributed_with(binary, servers, &[]).await
+    }
+
+    /// The same with settings of its own, named as in the environment.
+    pub(crate) async fn distributed_with(
+        binary: &Path,
+        servers: &mut Servers,
+        settings: &[(&'static str, &str)],
+    ) -> Result<Self> {
         let folder = TempDir::with_prefix("postrider-bench-")?;
         let mut place = servers.place().await?;
         let key = said(Command::new(binary).args(["keys", "new"]).current_dir(folder.path()))?;
         place.settings.push(("POSTRIDER__KEYS__VALUE", key.trim().to_owned()));
+        place.settings.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let command = |arguments: &[&str]| {
             let mut command = Command::new(binary);
             command.args(arguments).current_dir(folder.path()).envs(place.settings.iter().cloned());
@@ -108,11 +118,25 @@ impl System {
         self.api.ask("PUT", &format!("/spaces/{space}"), &json!({ "name": space }).to_string()).await?;
         for (number, url) in urls.iter().enumerate() {
             let webhook = json!({ "name": format!("bench {number}"), "url": url, "topics": ["*.*"] });
-            self.api
-                .ask("POST", &format!("/spaces/{space}/webhook_definitions"), &webhook.to_string())
-                .await?;
+            self.webhook(space, &webhook).await?;
         }
         Ok(())
+    }
+
+    /// Makes a webhook from its definition.
+    pub(crate) async fn webhook(&self, space: &str, definition: &Value) -> Result<()> {
+        let path = format!("/spaces/{space}/webhook_definitions");
+        self.api.ask("POST", &path, &definition.to_string()).await.map(drop)
+    }
+
+    /// What the broker's own counters say of each queue, by its name without the prefix of all: `message_stats` of
+    /// <https://rawcdn.githack.com/rabbitmq/rabbitmq-server/v3.10.8/deps/rabbitmq_management/priv/www/doc/stats.html>. Empty
+    /// without a broker. They are up to five seconds old.
+    pub(crate) async fn queues(&self, servers: &Servers) -> Result<Value> {
+        match &self.place {
+            Some(place) => servers.queues(place).await,
+            None => Ok(json!({})),
+        }
     }
 
     /// The URL of its part of Postgres, if it has one.
@@ -128,6 +152,8 @@ impl System {
             path: format!("/spaces/{space}/environments/master/events"),
             authorization: self.ingest.authorization.clone(),
             prefix: space.to_owned(),
+            event_type: "Entry",
+            content_types: 1,
         }
     }
 
