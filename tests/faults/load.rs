@@ -21,6 +21,8 @@ const PUBLISHERS: usize = 2;
 const PACE: Duration = Duration::from_millis(100);
 /// Events in a batch: 2 doors × 2 publishers × 10 batches a second × 6 are 240 events a second.
 const BATCH: usize = 6;
+/// Events that may be under way at any instant, sent and not yet accepted: each publisher waits for its batch.
+pub(crate) const UNDER_WAY: usize = 2 * PUBLISHERS * BATCH;
 /// An answer that takes longer is given up, as a CMS does.
 const TIMEOUT: Duration = Duration::from_secs(10);
 

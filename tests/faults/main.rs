@@ -29,6 +29,8 @@ mod target;
 
 mod all_at_once;
 mod audit;
+mod broker;
+mod cluster;
 mod disk_wiped;
 mod kills;
 mod load;

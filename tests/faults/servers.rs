@@ -1,6 +1,8 @@
 //! The servers of the suite. They take longer to start than most stories take to tell, so they stay while another story
 //! waits for them. Each story has a virtual host and a database of its own on them, and may kill them.
 
+mod cluster;
+
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -23,6 +25,8 @@ pub(crate) struct Own {
     rabbitmq: Option<rabbitmq::Broker>,
     redis: Option<redis::Server>,
     postgres: Option<postgres::Server>,
+    /// Three brokers that are one, for a story that wants them beside the usual one.
+    cluster: Option<rabbitmq::Cluster>,
     /// The usual one, while a story has another on a disk that it fills.
     spare: Option<postgres::Server>,
 }
@@ -41,6 +45,7 @@ pub(crate) async fn take() -> (Turn, Own) {
 
 /// Hands the servers to the story that waits; without one they end.
 pub(crate) fn hand_on(mut turn: Turn, mut own: Own) {
+    own.cluster = None;
     own.postgres = own.spare.take().or(own.postgres);
     *turn = (WAITING.load(Ordering::SeqCst) > 0).then_some(own);
 }
@@ -66,7 +71,13 @@ impl Own {
         let rabbitmq = kept(rabbitmq::Broker::start);
         let (redis, postgres) = (kept(redis::Server::start), kept(postgres::Server::start));
         let (rabbitmq, redis, postgres) = futures::future::try_join3(rabbitmq, redis, postgres).await?;
-        Ok(Self { rabbitmq: Some(rabbitmq), redis: Some(redis), postgres: Some(postgres), spare: None })
+        Ok(Self {
+            rabbitmq: Some(rabbitmq),
+            redis: Some(redis),
+            postgres: Some(postgres),
+            cluster: None,
+            spare: None,
+        })
     }
 
     /// The broker, to ask it something. What stops it and starts it again is here, so that it outlives the story.

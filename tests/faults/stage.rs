@@ -82,7 +82,8 @@ pub(crate) struct Stage {
     pub(crate) also: BTreeMap<&'static str, Value>,
     doors: Doors,
     load: Option<(Load, Series)>,
-    vhost: String,
+    /// The virtual host on the broker.
+    pub(crate) vhost: String,
     turn: Turn,
 }
 
@@ -104,6 +105,13 @@ impl Stage {
         Self::over((turn, own), story, crew, &[]).await
     }
 
+    /// The usual crew on a cluster of three brokers, whose addresses it knows.
+    pub(crate) async fn on_cluster(story: &'static str) -> Self {
+        let (turn, mut own) = servers::take().await;
+        own.rabbitmq_as_cluster().await;
+        Self::over((turn, own), story, CREW, &[]).await
+    }
+
     /// The disk of Postgres.
     pub(crate) fn disk(&self) -> &Disk {
         self.own.postgres().disk().expect("it lies on a disk of its own")
@@ -118,24 +126,27 @@ impl Stage {
             Answer::Status(if attempt == 1 && sum.is_multiple_of(10) { 500 } else { 200 })
         })
         .await;
-        let vhost = own.rabbitmq().management().vhost().await.expect("a virtual host");
+        let nodes = own.nodes();
+        let vhost = nodes[0].management().vhost().await.expect("a virtual host");
         own.redis().command("FLUSHALL").await.expect("Redis forgets the story before");
-        let amqp = format!("{}/{vhost}", own.rabbitmq().url());
+        let amqp: Vec<String> = nodes.iter().map(|node| format!("{}/{vhost}", node.url())).collect();
         let redis = own.redis().url();
         let postgres = own.postgres().database().await.expect("a database");
         let relays = Relays {
-            cms: relay(&amqp).await,
-            amqp: relay(&amqp).await,
+            cms: relay(&amqp[0]).await,
+            amqp: relay(&amqp[0]).await,
             redis: relay(&redis).await,
             postgres: relay(&postgres).await,
         };
+        // The nodes of a cluster are known by their own addresses.
+        let through = |relay: &Relay| if let [one] = &amqp[..] { relay.url(one) } else { amqp.join(",") };
         let servers = Servers {
-            amqp: relays.amqp.url(&amqp),
+            amqp: through(&relays.amqp),
             redis: relays.redis.url(&redis),
             postgres: relays.postgres.url(&postgres),
             _borrowed: None,
         };
-        let doors_amqp = relays.cms.url(&amqp);
+        let doors_amqp = through(&relays.cms);
         let system = System::over(Composition::on(servers, crew, settings).await).await;
         let mut webhooks = Vec::new();
         for number in 0..WEBHOOKS {
@@ -272,12 +283,13 @@ impl Stage {
     /// Deliveries that these processes have in hand: messages that they have not acknowledged, with [`WEBHOOKS`]
     /// deliveries each. They must stand still.
     async fn in_hand(&self, processes: &[&Process]) -> usize {
-        let channels = self.own.rabbitmq().unacknowledged().await.expect("the broker answers");
+        let channels = self.own.broker().unacknowledged().await.expect("the broker answers");
         let held: HashSet<u16> = processes.iter().flat_map(|process| ports(process.id())).collect();
-        // What the broker sees are the relay's ends of their connections.
+        // What the broker sees are the relay's ends of their connections. The nodes of a cluster see their own.
         let ends = self.relays.amqp.ends();
-        let held: HashSet<u16> =
+        let relayed: HashSet<u16> =
             ends.iter().filter(|ends| held.contains(&ends.client)).map(|ends| ends.ours).collect();
+        let held = if self.own.is_cluster() { held } else { relayed };
         // Channels are named by their connection: `127.0.0.1:51234 -> 127.0.0.1:5672 (1)`.
         let port = |name: &str| name.split([':', ' ']).nth(1).and_then(|port| port.parse::<u16>().ok());
         let theirs = channels.iter().filter(|(name, _)| port(name).is_some_and(|port| held.contains(&port)));
@@ -295,9 +307,11 @@ impl Stage {
     pub(crate) async fn end(self) {
         let Self { system, own, vhost, turn, .. } = self;
         drop(system);
-        // 26 quorum queues cost the broker for as long as they exist.
-        let management = own.rabbitmq().management();
-        management.expect("DELETE", &format!("/api/vhosts/{vhost}"), "").await.expect("the queues go");
+        if !own.is_cluster() {
+            // 26 quorum queues cost the broker for as long as they exist.
+            let management = own.rabbitmq().management();
+            management.expect("DELETE", &format!("/api/vhosts/{vhost}"), "").await.expect("the queues go");
+        }
         servers::hand_on(turn, own);
     }
 }

@@ -69,6 +69,14 @@ impl fmt::Debug for Settings {
     }
 }
 
+/// Whether an AMQP URL can be read. The reason says what is wrong and how to mend it, and never shows the URL.
+///
+/// # Errors
+/// When it cannot.
+pub fn check_url(url: &str) -> PortResult<()> {
+    parse(url).map(drop)
+}
+
 /// Connects to whichever address answers first, in their order.
 pub(crate) async fn connect_any(settings: &Settings, role: &str) -> PortResult<Connection> {
     let mut refusal = None;

@@ -44,5 +44,5 @@ mod publisher;
 mod session;
 pub mod topology;
 
-pub use connection::{Settings, each_url};
+pub use connection::{Settings, check_url, each_url};
 pub use driver::{Amqp, Driver, Status};

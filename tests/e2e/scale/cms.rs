@@ -37,7 +37,10 @@ pub(crate) async fn publish_over_http(client: &Client, ingest: &str, token: &str
 
 /// A connection to the broker as a CMS has it.
 pub(crate) struct AmqpPublisher {
-    url: String,
+    /// One, or the nodes of a cluster, separated by commas.
+    urls: String,
+    /// How often it connected.
+    connected: usize,
     /// Told with each event, as W3C writes it.
     pub(crate) traceparent: Option<String>,
     /// Whether there is a broker, as far as the story has a hand in it.
@@ -46,9 +49,9 @@ pub(crate) struct AmqpPublisher {
 }
 
 impl AmqpPublisher {
-    /// To the virtual host at this URL; it connects with the first event.
+    /// To the virtual host at this URL, or at whichever of these answers; it connects with the first event.
     pub(crate) fn new(url: &str, broker: watch::Receiver<bool>) -> Self {
-        Self { url: url.to_owned(), traceparent: None, broker, open: None }
+        Self { urls: url.to_owned(), connected: 0, traceparent: None, broker, open: None }
     }
 
     /// Publishes events until the broker has confirmed each; how many times they were sent.
@@ -110,7 +113,10 @@ impl AmqpPublisher {
 
     async fn channel(&mut self) -> lapin::Result<Channel> {
         if self.open.is_none() {
-            let connection = Connection::connect(&self.url, ConnectionProperties::default()).await?;
+            let urls: Vec<&str> = self.urls.split(',').collect();
+            let url = urls[self.connected % urls.len()];
+            self.connected += 1;
+            let connection = Connection::connect(url, ConnectionProperties::default()).await?;
             let channel = connection.create_channel().await?;
             channel.confirm_select(ConfirmSelectOptions::default()).await?;
             self.open = Some((connection, channel));

@@ -127,6 +127,10 @@ fn addresses_that_are_none_are_faults_that_show_no_password() {
         78,
         &["amqp.url does not begin with amqp://", "redis.url does not", "postgres.url does not"],
     );
+    // Of a cluster each address counts.
+    let nodes = ["--set", "amqp.url=amqp://a:secret@one/live,amqp://a:secret@two:port/live"];
+    let ended = run(dir.path(), &with(&["dispatcher"], &nodes.map(str::to_owned)));
+    refused(&ended, 78, &["amqp.url is not right in address 2", "cannot be read"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use postrider_adapter_amqp::each_url;
+use postrider_adapter_amqp::{check_url, each_url};
 
 use crate::settings::key::Key;
 use crate::settings::reader::Reader;
@@ -31,16 +31,18 @@ pub(in crate::settings) const KEYS: &[Key] = &[
 impl Amqp {
     pub(in crate::settings) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let url = reader.value("amqp.url", |text| {
-            for (number, url) in (1..).zip(each_url(text)) {
-                // The address holds a password, so it is not repeated.
-                let which = if number == 1 { String::new() } else { format!("(address {number}) ") };
-                if !url.starts_with("amqp://") && !url.starts_with("amqps://") {
-                    return Err(format!(
-                        "{which}does not begin with amqp:// or amqps://; write amqp://user:password@host:5672/vhost"
-                    ));
-                }
+            let text = text.trim();
+            // The addresses hold passwords, so they are not repeated.
+            if !text.starts_with("amqp://") && !text.starts_with("amqps://") {
+                return Err(
+                    "does not begin with amqp:// or amqps://; write amqp://user:password@host:5672/vhost"
+                        .to_owned(),
+                );
             }
-            Ok(text.trim().to_owned())
+            for (number, url) in (1..).zip(each_url(text)) {
+                check_url(url).map_err(|error| format!("is not right in address {number}: {error}"))?;
+            }
+            Ok(text.to_owned())
         });
         let management = reader.value("amqp.management", |text| match text.trim() {
             "" => Ok(None),
