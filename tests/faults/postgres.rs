@@ -6,8 +6,6 @@
 //! connection to the broker must die, and none does. A batch of records that was not committed comes again, but a record is
 //! no call, and the log keeps one of each.
 
-use std::time::Duration;
-
 use futures::future::join;
 use postrider_testkit::servers::full;
 use postrider_testkit::servers::postgres::OnDisk;
@@ -15,12 +13,7 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::process::{PATIENCE, Process};
-use crate::stage::{CREW, FLOWING, Stage};
-
-/// How long "gone for a minute" is here.
-fn a_minute() -> Duration {
-    Duration::from_secs(if full() { 60 } else { 3 })
-}
+use crate::stage::{CREW, FLOWING, Stage, outage};
 
 /// Calls that must come while it is gone, so that nobody waits for it: a sixth of what the load makes in a minute (240
 /// events a second for two webhooks each), and all but the start of three seconds.
@@ -105,7 +98,7 @@ async fn without_postgres_for_a_minute_events_are_delivered_and_each_process_say
         // They are asked last, when the others have noticed.
         the_others_work(&stage).await;
     };
-    let gone = join(tokio::time::sleep(a_minute()), stage.flow(meanwhile()));
+    let gone = join(outage(), stage.flow(meanwhile()));
     join(said, gone).await;
     stage.own.start_postgres().await;
     stage.relays.postgres.restore().await;
@@ -120,7 +113,7 @@ async fn a_postgres_that_falls_silent_holds_up_the_log_alone() {
     stage.load(FLOWING).await;
     // As when its machine loses its network: nobody is told, and what is sent goes nowhere.
     stage.relays.postgres.black_hole();
-    join(tokio::time::sleep(a_minute()), stage.flow(meanwhile())).await;
+    join(outage(), stage.flow(meanwhile())).await;
     // What comes back knows nothing of the connections from before.
     stage.relays.postgres.cut().await;
     stage.relays.postgres.restore().await;

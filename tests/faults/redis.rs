@@ -7,22 +7,14 @@
 //! one: then Postgres is asked, which knows what the log-writer has committed, and not what is on its way to it. So with a
 //! dispatcher killed beside it, all that was in its hands may be repeated, and no more.
 
-use std::time::Duration;
-
 use futures::future::join;
 use postrider_testkit::relay::Relay;
-use postrider_testkit::servers::full;
 
 use crate::composition::{Crew, can_work};
-use crate::stage::{FLOWING, Stage};
+use crate::stage::{FLOWING, Stage, outage};
 
 /// A crew whose other dispatcher the story starts.
 const ONE_DISPATCHER: &Crew = &[("ingest", 2), ("dispatcher", 1), ("log-writer", 2), ("jobs", 1), ("api", 1)];
-
-/// How long "gone for a minute" is here.
-fn a_minute() -> Duration {
-    Duration::from_secs(if full() { 60 } else { 3 })
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_is_killed_and_comes_back_empty_costs_nothing() {
@@ -53,7 +45,7 @@ async fn without_redis_for_a_minute_everything_goes_on() {
     let mut stage = Stage::start("redis-gone").await;
     stage.load(FLOWING).await;
     stage.own.kill_redis().await;
-    join(tokio::time::sleep(a_minute()), stage.flow(FLOWING)).await;
+    join(outage(), stage.flow(FLOWING)).await;
     stage.own.start_redis().await;
     stage.recover().await;
     stage.audit().await;
@@ -65,7 +57,7 @@ async fn a_redis_that_hangs_for_a_minute_slows_and_loses_nothing() {
     stage.load(FLOWING).await;
     // It takes connections and commands, and answers nothing.
     stage.own.redis().signal("STOP");
-    join(tokio::time::sleep(a_minute()), stage.flow(FLOWING)).await;
+    join(outage(), stage.flow(FLOWING)).await;
     stage.own.redis().signal("CONT");
     stage.recover().await;
     stage.audit().await;
