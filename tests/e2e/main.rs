@@ -24,6 +24,7 @@ mod main_job;
 mod matching;
 mod official_client;
 mod operational;
+mod poison;
 mod process;
 mod program;
 mod receivers;
