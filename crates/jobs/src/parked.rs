@@ -56,7 +56,8 @@ impl Watch {
             return Ok(0);
         }
         let count = self.parked.count().await?;
-        metrics::gauge("postrider.parked.messages", "Messages put aside for a person", "{message}").set(count);
+        metrics::gauge("postrider.parked.messages", "Messages put aside for a person", "{message}")
+            .set(count);
         let is_due = memory.look_at.is_none_or(|at| at <= begun);
         if memory.count == Some(count) && !is_due {
             return Ok(0);

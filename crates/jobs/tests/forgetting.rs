@@ -14,11 +14,11 @@ use postrider_ports::leader::Leadership;
 use postrider_ports::log::{Removed, Retention};
 use postrider_runtime::health::Health;
 use postrider_runtime::shutdown::Shutdown;
-use postrider_testkit::reconcile::{MemoryEpochs, MemoryRuns, NoMarks};
-use postrider_testkit::{ManualClock, SeededRandom};
 use postrider_testkit::log::MemoryLog;
 use postrider_testkit::queue::MemoryQueue;
+use postrider_testkit::reconcile::{MemoryEpochs, MemoryRuns, NoMarks};
 use postrider_testkit::store::MemoryStore;
+use postrider_testkit::{ManualClock, SeededRandom};
 use tokio::task::unconstrained;
 
 /// Forgets as scripted, and has nothing to forget when the script has ended.

@@ -15,11 +15,11 @@ use postrider_ports::leader::Leadership;
 use postrider_ports::log::{Days, Removed, Retention};
 use postrider_runtime::health::Health;
 use postrider_runtime::shutdown::Shutdown;
-use postrider_testkit::reconcile::{MemoryEpochs, MemoryRuns, NoMarks};
-use postrider_testkit::{ManualClock, SeededRandom};
 use postrider_testkit::log::MemoryLog;
 use postrider_testkit::queue::MemoryQueue;
+use postrider_testkit::reconcile::{MemoryEpochs, MemoryRuns, NoMarks};
 use postrider_testkit::store::MemoryStore;
+use postrider_testkit::{ManualClock, SeededRandom};
 
 const ROUND: Duration = Duration::from_secs(5);
 

@@ -138,7 +138,15 @@ impl Log {
     /// All in one database.
     pub(super) fn of<L>(log: &Arc<L>, leadership: Arc<dyn Leadership>) -> Self
     where
-        L: LogWrite + Reopen + LogRead + Progresses + Retention + Days + OpenDeliveries + Reconciliations + 'static,
+        L: LogWrite
+            + Reopen
+            + LogRead
+            + Progresses
+            + Retention
+            + Days
+            + OpenDeliveries
+            + Reconciliations
+            + 'static,
     {
         Self {
             write: log.clone(),

@@ -193,7 +193,11 @@ async fn a_content_that_is_gone_parks_the_message_with_its_reason() {
     let parked = world.parked().await;
     assert_eq!(parked.len(), 1, "at once");
     assert!(parked[0].reason.contains("content is gone"), "{}", parked[0].reason);
-    assert_eq!(parked[0].holds.len(), 1, "the log hears of the delivery from whoever looks at parked messages");
+    assert_eq!(
+        parked[0].holds.len(),
+        1,
+        "the log hears of the delivery from whoever looks at parked messages"
+    );
     world.assert_empty().await;
 }
 

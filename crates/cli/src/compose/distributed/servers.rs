@@ -223,11 +223,7 @@ pub(super) fn cannot_open(error: &OpenError) -> Failure {
 }
 
 /// Closes the connections once nobody needs them.
-async fn close_after(
-    loose: Loose,
-    amqp: Amqp,
-    database: Option<Arc<Database>>,
-) -> Result<(), PortError> {
+async fn close_after(loose: Loose, amqp: Amqp, database: Option<Arc<Database>>) -> Result<(), PortError> {
     loose.all().await;
     amqp.close().await;
     if let Some(database) = database {
