@@ -16,6 +16,8 @@ use super::receiver::MARK;
 
 /// Connections of a flood. With more, the events only wait in the sockets instead of in the generator.
 pub(crate) const CONNECTIONS: usize = 64;
+/// A connection that rested for longer is not used again; ingest waits 30 s for a request.
+const RESTS: Duration = Duration::from_secs(2);
 /// The size of an event's data: about what an entry of a CMS has.
 const DATA_BYTES: usize = 1000;
 
@@ -78,20 +80,16 @@ pub(crate) async fn flood(door: &Door, book: &Arc<Book>, events: usize) -> Resul
 /// # Errors
 /// When an event is not accepted.
 pub(crate) async fn steadily(door: &Door, book: &Arc<Book>, events: usize, per_second: u32) -> Result<()> {
-    let idle = Arc::new(Mutex::new(Vec::new()));
+    let idle = Arc::new(Idle::default());
     let mut senders = JoinSet::new();
     let mut ticks = ticks(events, per_second)?;
     while let Some((event, at)) = ticks.recv().await {
         book.send(event, at);
         let (door, idle) = (door.clone(), Arc::clone(&idle));
         senders.spawn(async move {
-            let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut connection = match kept {
-                Some(connection) => connection,
-                None => Connection::open(door.address).await?,
-            };
+            let mut connection = idle.take(door.address).await?;
             publish(&mut connection, &door.event(event)).await?;
-            idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            idle.keep(connection);
             Ok(())
         });
     }
@@ -130,7 +128,7 @@ impl Heedless {
     /// # Errors
     /// When an answer is neither 202 nor 429 with a Retry-After.
     pub(crate) async fn publish(self: Arc<Self>) -> Result<()> {
-        let idle = Arc::new(Mutex::new(Vec::new()));
+        let idle = Arc::new(Idle::default());
         let mut senders: JoinSet<Result<()>> = JoinSet::new();
         let mut ticks = ticks(usize::MAX, self.requests_per_second)?;
         while ticks.recv().await.is_some() {
@@ -139,13 +137,8 @@ impl Heedless {
             }
             let (source, idle) = (Arc::clone(&self), Arc::clone(&idle));
             senders.spawn(async move {
-                let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-                let connection = match kept {
-                    Some(connection) => connection,
-                    None => Connection::open(source.door.address).await?,
-                };
-                let connection = source.publish_once(connection).await?;
-                idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+                let connection = idle.take(source.door.address).await?;
+                idle.keep(source.publish_once(connection).await?);
                 Ok(())
             });
         }
@@ -167,6 +160,29 @@ impl Heedless {
         };
         count.fetch_add(self.at_once, Ordering::Relaxed);
         Ok(connection)
+    }
+}
+
+/// Connections at rest, each with the instant since when.
+#[derive(Default)]
+struct Idle(Mutex<Vec<(Connection, Instant)>>);
+
+impl Idle {
+    /// The one that rests for the shortest time, or a new one: a server closes what rests for long.
+    async fn take(&self, address: SocketAddr) -> Result<Connection> {
+        let kept = {
+            let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            idle.retain(|(_, since)| since.elapsed() < RESTS);
+            idle.pop()
+        };
+        match kept {
+            Some((connection, _)) => Ok(connection),
+            None => Connection::open(address).await,
+        }
+    }
+
+    fn keep(&self, connection: Connection) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((connection, now()));
     }
 }
 
