@@ -162,13 +162,11 @@ impl Reconciler {
                     self.ports.epochs.keep(era.epoch).await?;
                 }
                 self.ports.runs.note_era(Some(era.epoch), &Era { seen_at: now, ..*era }).await?;
-                match by_hand {
-                    Some(run) => self.by_hand(watch, run, now).await,
-                    None => {
-                        watch.said = None;
-                        Ok(false)
-                    }
+                if let Some(run) = by_hand {
+                    return self.by_hand(watch, run, now).await;
                 }
+                watch.said = None;
+                Ok(false)
             }
         }
     }
