@@ -12,6 +12,7 @@ mod contentstack;
 mod contismo;
 mod datocms;
 mod deliveries;
+mod fanout;
 mod guides;
 mod isolation;
 mod keys;

@@ -16,6 +16,7 @@ mod contentstack;
 mod contismo;
 mod datocms;
 mod deliveries;
+mod fanout;
 mod guides;
 mod isolation;
 mod keys;
