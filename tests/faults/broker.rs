@@ -110,7 +110,10 @@ async fn a_broker_without_memory_is_waited_for_and_publishers_are_told() {
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(answer.headers().contains_key("retry-after"), "{:?}", answer.headers());
     }
-    stage.also.insert("answered_while_blocked_ms", json!(asked.elapsed().as_millis() as u64));
+    stage.also.insert(
+        "answered_while_blocked_ms",
+        json!(u64::try_from(asked.elapsed().as_millis()).expect("small")),
+    );
     stage.own.rabbitmq().set_memory_alarm(false).await.expect("the alarm is over");
     stage.recover().await;
     stage.audit().await;
@@ -159,7 +162,7 @@ async fn a_slow_network_to_the_broker_costs_time_and_nothing_else() {
     stage.recover().await;
     stage.relays.amqp.restore().await;
     stage.flow(FLOWING).await;
-    stage.also.insert("delay_each_way_ms", json!(each_way.as_millis() as u64));
+    stage.also.insert("delay_each_way_ms", json!(u64::try_from(each_way.as_millis()).expect("small")));
     stage.audit().await;
 }
 

@@ -23,6 +23,9 @@ pub const EVENTS_EXCHANGE: &str = "postrider.events";
 pub const INBOX: &str = "postrider.v1.inbox";
 /// What could not be processed, with its reason.
 pub const PARKED: &str = "postrider.v1.parked";
+/// Who has declared this queue, which nobody else then can, looks at the parked messages. It goes with its connection, so
+/// who dies in the midst of a look keeps nobody waiting.
+pub(crate) const TURN: &str = "postrider.v1.parked.turn";
 /// What was published to [`EVENTS_EXCHANGE`] and reached no queue.
 pub const UNROUTABLE: &str = "postrider.v1.unroutable";
 /// Whether any epoch was ever begun on this broker ([`crate::epoch`]). Not among the [`objects`]: whoever declared it along

@@ -68,7 +68,11 @@ impl Harness<dyn BrokerEpoch> for Epochs {
         self.present()
     }
 
-    async fn reopen(&self, on: Arc<dyn BrokerEpoch>, clock: Arc<ManualClock>) -> Option<Arc<dyn BrokerEpoch>> {
+    async fn reopen(
+        &self,
+        on: Arc<dyn BrokerEpoch>,
+        clock: Arc<ManualClock>,
+    ) -> Option<Arc<dyn BrokerEpoch>> {
         drop(on);
         let (last, url) = self.0.replace(None).expect("opened before");
         last.close().await;

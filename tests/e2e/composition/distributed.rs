@@ -139,12 +139,11 @@ impl Composition {
     pub(crate) async fn holders(&self, text: &str) -> Vec<String> {
         let mut database = PgConnection::connect(&self.servers.postgres).await.expect("the database opens");
         let tables = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'";
-        let tables = sqlx::query(tables).fetch_all(&mut database).await.expect("tables");
+        let tables = self.ask(tables).await;
         let bytes: Vec<String> = text.bytes().map(|byte| format!("{byte:02x}")).collect();
         let bytes = bytes.concat();
         let mut holders = Vec::new();
         for table in tables {
-            let table: String = table.get(0);
             let found = format!(
                 "SELECT count(*) FROM \"{table}\" t WHERE strpos(t::text, $1) > 0 OR strpos(t::text, $2) > 0"
             );
@@ -160,7 +159,8 @@ impl Composition {
     /// Asks the database; the first column, as text.
     pub(crate) async fn ask(&self, sql: &str) -> Vec<String> {
         let mut database = PgConnection::connect(&self.servers.postgres).await.expect("the database opens");
-        let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(&mut database).await.expect("an answer");
+        let rows =
+            sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(&mut database).await.expect("an answer");
         rows.iter().map(|row| row.get::<String, _>(0)).collect()
     }
 

@@ -12,10 +12,8 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::driver::Shared;
 use crate::session::Session;
+use crate::topology::TURN;
 
-/// Who has declared this queue, which nobody else then can, looks. It goes with its connection, so who dies in the midst of
-/// a look keeps nobody waiting.
-const TURN: &str = "postrider.v1.parked.turn";
 /// Somebody else looks: until the next try. A look at a thousand messages takes some hundred milliseconds.
 const AGAIN: Duration = Duration::from_millis(25);
 /// So many tries at most: 10 s, twice what a look at ten thousand messages takes.

@@ -18,7 +18,7 @@ use crate::Bench;
 const CASES: usize = 24;
 
 /// Workers with connections of their own, as processes have.
-async fn workers(bench: &Bench, how_many: usize) -> Vec<RedisRates> {
+fn workers(bench: &Bench, how_many: usize) -> Vec<RedisRates> {
     let mut workers = Vec::new();
     for _ in 0..how_many {
         let redis = Redis::new(&bench.server.url()).expect("its URL");
@@ -76,7 +76,7 @@ async fn however_many_workers_lease_no_window_sees_more_than_the_limit() {
     let mut shared = Vec::new();
     for (case, (how_many, calls, per_ms, asks)) in drawn.iter().enumerate() {
         let limit = RateLimit { calls: *calls, per: Duration::from_millis(*per_ms) };
-        let (workers, webhook) = (workers(&bench, *how_many).await, format!("w{case}"));
+        let (workers, webhook) = (workers(&bench, *how_many), format!("w{case}"));
         meet(&bench, &workers, limit, &webhook).await;
         let with = grants(&bench, &workers, limit, &webhook, asks).await;
         let most = most_in_a_window(limit, &with);
@@ -98,7 +98,7 @@ async fn however_many_workers_lease_no_window_sees_more_than_the_limit() {
 async fn without_the_server_four_workers_get_most_of_the_limit_together() {
     let mut bench = Bench::start().await;
     let limit = RateLimit { calls: 40, per: Duration::from_secs(1) };
-    let workers = workers(&bench, 4).await;
+    let workers = workers(&bench, 4);
     meet(&bench, &workers, limit, "w").await;
     bench.server.stop().await;
     // Ten seconds, each worker 20 times a second.

@@ -49,7 +49,7 @@ pub async fn run(role: Role, context: Context) -> anyhow::Result<Code> {
         process.compose(&settings).await?;
         anyhow::Ok(process.run(settings.shutdown.grace).await)
     };
-    let exit = signals.during(&shutdown, running).await?;
+    let exit = signals.during(&shutdown, Box::pin(running)).await?;
     if exit.code() != 0 {
         note(&exit.to_string());
     }

@@ -39,9 +39,12 @@ pub async fn run(reconcile: &Reconcile, context: &Context) -> anyhow::Result<Cod
         let all = runs.list().await?;
         runs.close().await;
         let shown = Value::from(all.iter().map(as_json).collect::<Vec<_>>());
-        context.output.print(&shown, |_| match all.is_empty() {
-            true => "Nothing was ever put back.".to_owned(),
-            false => all.iter().map(text).collect::<Vec<_>>().join("\n"),
+        context.output.print(&shown, |_| {
+            if all.is_empty() {
+                "Nothing was ever put back.".to_owned()
+            } else {
+                all.iter().map(text).collect::<Vec<_>>().join("\n")
+            }
         });
         return Ok(Code::Ok);
     }

@@ -18,8 +18,6 @@ const REDIS: &str = "POSTRIDER_TEST_REDIS";
 const POSTGRES: &str = "POSTRIDER_TEST_POSTGRES";
 /// The setting of Postrider that names its Postgres.
 pub(crate) const POSTGRES_URL: &str = "POSTRIDER__POSTGRES__URL";
-/// How the name of each queue of ours begins (DESIGN §4.2).
-const QUEUES: &str = "postrider.v1.";
 /// `guest:guest`, RabbitMQ's user for loopback connections.
 const GUEST: &str = "Basic Z3Vlc3Q6Z3Vlc3Q=";
 
@@ -96,7 +94,8 @@ impl Servers {
         let all = self.management.ask_json("GET", &format!("/api/queues/{}", place.name), "").await?;
         let all = all.as_array().context("a list of queues")?;
         let named = all.iter().filter_map(|queue| {
-            let name = queue["name"].as_str()?.trim_start_matches(QUEUES);
+            // Without the product's name and the version (DESIGN §4.2).
+            let (_version, name) = queue["name"].as_str()?.strip_prefix("postrider.")?.split_once('.')?;
             Some((name.to_owned(), queue["message_stats"].clone()))
         });
         Ok(Value::Object(named.collect()))
