@@ -140,7 +140,7 @@ impl LogRead for Flawed {
                         one.state = DeliveryState::Pending;
                     }
                     Flaw::ParkedForGood if extra.parked.contains(&one.id) => {
-                        one.state = DeliveryState::Parked
+                        one.state = DeliveryState::Parked;
                     }
                     _ => {}
                 }

@@ -221,7 +221,9 @@ impl Parked for Flawed {
             list.retain(|one| one.reason == "injected");
         }
         if self.flaw == Flaw::HoldsNothing {
-            list.iter_mut().for_each(|one| one.holds.clear());
+            for one in &mut list {
+                one.holds.clear();
+            }
         }
         Ok(list)
     }

@@ -41,10 +41,15 @@ pub(super) fn layer(format: Format) -> Lines {
     }
 }
 
+/// Libraries that log as errors what we see as well and tell in our own words: each connection that fails, each certificate
+/// that is refused. Silent unless the filter names them.
+const SILENT: &str = "lapin=off,rustls_platform_verifier=off";
+
 /// Reads a filter.
 pub(super) fn filter(text: &str) -> Result<EnvFilter, TelemetryError> {
     EnvFilter::builder()
-        .parse(text)
+        // Of two directives for the same target the later one counts.
+        .parse(format!("{SILENT},{text}"))
         .map_err(|source| TelemetryError::Filter { filter: text.to_owned(), source })
 }
 
@@ -138,6 +143,17 @@ mod tests {
         assert_eq!(lines[1]["trace_id"], format!("{:032x}", 0xab));
         assert_eq!(lines[1]["span_id"], format!("{:016x}", 0xcd));
         assert_eq!((&lines[1]["message"], &lines[1]["text"]), (&"within".into(), &"}".into()));
+    }
+
+    #[test]
+    fn libraries_that_repeat_us_are_silent_unless_they_are_named() {
+        let shown = |text: &str| filter(text).expect("a filter").to_string();
+        assert!(shown("info").contains("lapin=off"), "{}", shown("info"));
+        assert!(
+            shown("info,lapin=debug").contains("lapin=debug")
+                && !shown("info,lapin=debug").contains("lapin=off")
+        );
+        assert!(shown("info").ends_with("info") || shown("info").contains(",info,"), "{}", shown("info"));
     }
 
     #[test]
