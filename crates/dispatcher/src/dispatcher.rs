@@ -115,12 +115,12 @@ async fn refresh(worker: Arc<Worker>) -> Result<(), Error> {
         loop {
             let begun = worker.now();
             worker.refresh().await;
+            let took = worker.now().since(begun);
             tokio::select! {
                 () = clock.sleep_until(begun.plus(worker.settings.refresh)) => {}
                 // Hints may come in any number. A space with 10,000 webhooks takes some milliseconds to arrange anew: while
                 // they are made one by one, most of the time is left for others.
                 () = worker.deps.subscriptions.hint() => {
-                    let took = worker.now().since(begun);
                     let pause = (SHARE_OF_LOOKS * took).clamp(BETWEEN_LOOKS, worker.settings.refresh.max(BETWEEN_LOOKS));
                     clock.sleep_until(begun.plus(pause)).await;
                 }
