@@ -27,7 +27,7 @@ const MOST_MIB: f64 = 150.0;
 struct Scale {
     /// Webhooks that one event is for.
     webhooks: usize,
-    /// Events, each for [`waiting::WEBHOOKS`] webhooks, whose receivers are down.
+    /// Events, each for a hundred webhooks, whose receivers are down.
     waiting_events: usize,
 }
 
