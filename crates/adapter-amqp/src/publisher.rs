@@ -40,7 +40,7 @@ pub(crate) struct Parcel {
 
 /// The publishing side of a session.
 pub(crate) struct Publisher {
-    channel: Channel,
+    channel: tokio::sync::Mutex<Channel>,
     window: Semaphore,
     costs: Arc<Costs>,
 }
@@ -79,14 +79,26 @@ impl Parcel {
 
 impl Publisher {
     pub(crate) async fn open(connection: &Connection, costs: &Arc<Costs>) -> Result<Self, lapin::Error> {
-        let channel = connection.create_channel().await?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        let channel = tokio::sync::Mutex::new(confirming(connection).await?);
         Ok(Self { channel, window: Semaphore::new(WINDOW), costs: Arc::clone(costs) })
+    }
+
+    /// Another channel instead of one on which something was refused. A channel that comes to a quorum queue just after its
+    /// leader's node died remembers that node and refuses everything for that queue for as long as it lives (RabbitMQ 3.10,
+    /// `rabbit_fifo_client`), while the queue works again within a second. What is on its way on the old one is confirmed there.
+    pub(crate) async fn renew(&self, connection: &Connection, refused_on: u16) -> Result<(), lapin::Error> {
+        let mut channel = self.channel.lock().await;
+        // Of many that were refused on one channel the first renews it.
+        if channel.id() == refused_on {
+            *channel = confirming(connection).await?;
+        }
+        Ok(())
     }
 
     async fn send_part(&self, part: &[Parcel]) -> Result<(), Failure> {
         let count = u32::try_from(part.len()).unwrap_or(u32::MAX);
         let _permits = self.window.acquire_many(count).await.map_err(|_| Failure::closed())?;
+        let channel = self.channel.lock().await.clone();
         let mut confirms = Vec::with_capacity(part.len());
         for parcel in part {
             let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
@@ -94,7 +106,7 @@ impl Publisher {
             let properties =
                 BasicProperties::default().with_delivery_mode(2).with_headers(parcel.headers.clone());
             let (exchange, key) = (parcel.exchange.into(), parcel.key.as_str().into());
-            let sent = self.channel.basic_publish(exchange, key, options, &parcel.body, properties).await;
+            let sent = channel.basic_publish(exchange, key, options, &parcel.body, properties).await;
             confirms.push(sent.map_err(|error| Failure::broken(format!("a publish failed: {error}")))?);
             self.costs.publish();
         }
@@ -104,7 +116,7 @@ impl Publisher {
             match confirmation {
                 Confirmation::Ack(None) => {}
                 Confirmation::Nack(_) | Confirmation::NotRequested => {
-                    return Err(Failure::refused(&parcel.key));
+                    return Err(Failure::refused(&parcel.key, channel.id()));
                 }
                 Confirmation::Ack(Some(returned)) => {
                     let why = &returned.reply_text;
@@ -119,23 +131,33 @@ impl Publisher {
     }
 }
 
-/// What went wrong, and whether the session is of use any longer.
+async fn confirming(connection: &Connection) -> Result<Channel, lapin::Error> {
+    let channel = connection.create_channel().await?;
+    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    Ok(channel)
+}
+
+/// What went wrong, and what is of no use any longer.
 struct Failure {
     what: String,
+    /// The session.
     broken: bool,
+    /// The channel of this number.
+    refused_on: Option<u16>,
 }
 
 impl Failure {
     fn broken(what: String) -> Self {
-        Self { what, broken: true }
+        Self { what, broken: true, refused_on: None }
     }
 
     fn closed() -> Self {
         Self::broken("the session is closed".to_owned())
     }
 
-    fn refused(key: &str) -> Self {
-        Self { what: format!("the broker could not store a message in {key}"), broken: false }
+    fn refused(key: &str, channel: u16) -> Self {
+        let what = format!("the broker could not store a message in {key}");
+        Self { what, broken: false, refused_on: Some(channel) }
     }
 }
 
@@ -155,6 +177,9 @@ impl Session {
             if failure.broken {
                 self.fail(&failure.what);
             }
+            if let Some(channel) = failure.refused_on {
+                self.renew_publisher(channel).await;
+            }
             return Err(PortError::transient(format!(
                 "could not store messages on the broker: {}",
                 failure.what
@@ -167,7 +192,7 @@ impl Session {
     /// may still be stored later.
     fn takes_none(&self) -> Failure {
         let what = format!("it takes no messages now ({})", self.blocked().unwrap_or_default());
-        Failure { what, broken: false }
+        Failure { what, broken: false, refused_on: None }
     }
 }
 

@@ -60,6 +60,13 @@ impl Session {
         })
     }
 
+    /// Publishes on another channel from now on, if it is still this one on which something was refused.
+    pub(crate) async fn renew_publisher(&self, refused_on: u16) {
+        if let Err(error) = self.answered(self.publisher.renew(&self.publishing, refused_on)).await {
+            self.fail(&format!("could not open another channel for publishing: {error}"));
+        }
+    }
+
     /// What the connections report by themselves.
     pub(crate) fn events(&self) -> impl Stream<Item = Event> + Send + Unpin + use<'_> {
         futures::stream::select(
