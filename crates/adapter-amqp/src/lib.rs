@@ -12,7 +12,7 @@
 //!   services. It is never dead and never silent: any error, closed stream, failed acknowledgement or late confirm ends
 //!   the session, [`Amqp::status`] says why, and it connects again until [`Amqp::close`] is called.
 //! - **Stored** means confirmed by the queue itself: every publish is persistent and `mandatory`, and only a confirm
-//!   without a returned message counts (`publisher.rs`).
+//!   without a returned message counts (`publisher.rs`). After a refusal the next publishes go over another channel.
 //! - **Lines** (`line.rs`). All consumers of one queue share one subscription. What was fetched ahead, dropped, released
 //!   or rejected waits in the line, without going back to the broker, where on 3.10 every return would count towards the
 //!   delivery limit. A line that nobody asks gives everything back.
